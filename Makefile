@@ -1,0 +1,29 @@
+# Each target does its own set-up and is quick when nothing changed. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: setup demo test check bench fmt clean help
+
+setup: ## system packages, .venv, the compiled extension
+	@scripts/setup.sh test demo
+
+demo: ## the main job on real data (TPC-H in SQLite)
+	@scripts/setup.sh demo
+	@.venv/bin/python examples/demo/demo.py $(ARGS)
+
+test: ## all tests, C++ and Python; ARGS go to pytest, CPP=0 leaves the C++ tests out
+	@scripts/test.sh $(ARGS)
+
+check: ## format, lint, types, arrows between rooms
+	@scripts/check.sh
+
+bench: ## benchmarks, all or WHAT=builder, sqlite_small, sqlite_bulk
+	@scripts/setup.sh bench
+	@.venv/bin/python benchmarks/run.py $(WHAT) $(ARGS)
+
+fmt: ## format C++ and Python sources
+	@scripts/fmt.sh
+
+clean: ## remove what was built, not .venv
+	@rm -rf build dist python/molt_sql/_molt*.so python/molt_sql/_molt.pyi
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\): ## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'

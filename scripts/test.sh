@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Runs every test: C++ under AddressSanitizer and UndefinedBehaviorSanitizer, then pytest.
+# Arguments go to pytest. CPP=0 leaves the C++ tests out.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+scripts/setup.sh test demo
+status=0
+if [[ ${CPP:-1} != 0 ]]; then
+  say "C++ tests (ASan, UBSan)"
+  build dev
+  ctest --preset dev || status=1
+fi
+say "Python tests"
+.venv/bin/python -m pytest "$@" || status=1
+exit $status
