@@ -1,0 +1,199 @@
+#include "molt/query/type_rules.h"
+
+#include <algorithm>
+
+namespace molt::query {
+
+namespace {
+
+using types::LogicalType;
+using types::TypeId;
+
+enum class Family { kAny, kBool, kNumber, kText, kBinary, kTemporal };
+
+Family FamilyOf(LogicalType type) {
+  switch (type.id) {
+    case TypeId::kUnknown:
+    case TypeId::kNull:
+      return Family::kAny;
+    case TypeId::kBool:
+      return Family::kBool;
+    case TypeId::kInt64:
+    case TypeId::kFloat64:
+    case TypeId::kDecimal:
+      return Family::kNumber;
+    case TypeId::kUtf8:
+    case TypeId::kUuid:  // engines without a uuid type keep it as text
+      return Family::kText;
+    case TypeId::kBinary:
+      return Family::kBinary;
+    case TypeId::kDate:
+    case TypeId::kTime:
+    case TypeId::kTimestamp:
+    case TypeId::kTimestampTz:
+      return Family::kTemporal;
+  }
+  return Family::kAny;
+}
+
+// Text stands for dates and times (ISO 8601), numbers for booleans in engines without them.
+bool Comparable(LogicalType a, LogicalType b) {
+  const Family x = std::min(FamilyOf(a), FamilyOf(b));
+  const Family y = std::max(FamilyOf(a), FamilyOf(b));
+  return x == y || x == Family::kAny || (x == Family::kText && y == Family::kTemporal) ||
+         (x == Family::kBool && y == Family::kNumber);
+}
+
+bool Is(const BoundExpr& e, Family family) {
+  const Family own = FamilyOf(e.type);
+  return own == Family::kAny || own == family;
+}
+
+std::string TypeText(const BoundExpr& e) { return std::string(types::TypeName(e.type)); }
+
+Status NeedComparable(const BoundExpr& expr) {
+  for (std::size_t i = 1; i < expr.args.size(); ++i) {
+    if (Comparable(expr.args[0].type, expr.args[i].type)) continue;
+    return InvalidQuery(Describe(expr.args[0]) + " (" + TypeText(expr.args[0]) +
+                        ") cannot be compared with " + Describe(expr.args[i]) + " (" +
+                        TypeText(expr.args[i]) + ") by " + std::string(InfoOf(expr.op).name));
+  }
+  return {};
+}
+
+Status Need(const BoundExpr& expr, Family family, std::string_view what) {
+  for (const BoundExpr& arg : expr.args) {
+    if (Is(arg, family)) continue;
+    return InvalidQuery(std::string(InfoOf(expr.op).name) + " needs " + std::string(what) + ", " +
+                        Describe(arg) + " is " + TypeText(arg));
+  }
+  return {};
+}
+
+LogicalType Arithmetic(const BoundExpr& expr) {
+  LogicalType widest = TypeId::kInt64;
+  for (const BoundExpr& arg : expr.args) {
+    if (!arg.type.IsKnown()) return TypeId::kUnknown;
+    if (arg.type.id == TypeId::kFloat64) return TypeId::kFloat64;
+    if (arg.type.id == TypeId::kDecimal) widest = TypeId::kDecimal;
+  }
+  return widest;
+}
+
+Status InferArithmetic(BoundExpr& expr) {
+  const bool text = std::any_of(expr.args.begin(), expr.args.end(),
+                                [](const BoundExpr& arg) { return arg.type.id == TypeId::kUtf8; });
+  if (expr.op == Op::kAdd && text) {  // + joins text, as it does in Python
+    MOLT_RETURN_IF_ERROR(Need(expr, Family::kText, "text on both sides"));
+    expr.type = TypeId::kUtf8;
+    return {};
+  }
+  MOLT_RETURN_IF_ERROR(Need(expr, Family::kNumber, "numbers"));
+  expr.type = expr.op == Op::kDiv ? LogicalType(TypeId::kFloat64) : Arithmetic(expr);
+  if (expr.op == Op::kMod && expr.type.id == TypeId::kFloat64) {
+    return InvalidQuery("mod needs whole numbers; engines disagree on the remainder of floats");
+  }
+  return {};
+}
+
+Status InferAggregate(BoundExpr& expr) {
+  switch (expr.op) {
+    case Op::kCount:
+      expr.type = TypeId::kInt64;
+      return {};
+    case Op::kSum:
+      MOLT_RETURN_IF_ERROR(Need(expr, Family::kNumber, "a number"));
+      expr.type = expr.args[0].type;
+      return {};
+    case Op::kAvg:
+    case Op::kStddev:
+    case Op::kVariance:
+      MOLT_RETURN_IF_ERROR(Need(expr, Family::kNumber, "a number"));
+      expr.type = TypeId::kFloat64;
+      return {};
+    case Op::kBoolAnd:
+    case Op::kBoolOr:
+      MOLT_RETURN_IF_ERROR(Need(expr, Family::kBool, "a condition"));
+      expr.type = TypeId::kBool;
+      return {};
+    case Op::kStringAgg:
+      MOLT_RETURN_IF_ERROR(Need(expr, Family::kText, "text"));
+      expr.type = TypeId::kUtf8;
+      return {};
+    case Op::kArrayAgg:
+      return {};
+    default:  // min, max
+      expr.type = expr.args[0].type;
+      return {};
+  }
+}
+
+}  // namespace
+
+std::string Describe(const BoundExpr& expr) {
+  switch (expr.op) {
+    case Op::kColumn:
+      return "column \"" + expr.qualifier + "\".\"" + expr.name + "\"";
+    case Op::kLiteral:
+      return "a value";
+    case Op::kAlias:
+      return "\"" + expr.name + "\"";
+    case Op::kRaw:
+      return "a raw expression";
+    default:
+      return std::string(InfoOf(expr.op).name) + "(…)";
+  }
+}
+
+Status InferType(BoundExpr& expr) {
+  if (IsAggregate(expr.op)) return InferAggregate(expr);
+  if (IsTextMatch(expr.op)) {
+    expr.type = TypeId::kBool;
+    return Need(expr, Family::kText, "text");
+  }
+  switch (expr.op) {
+    case Op::kAlias:
+      expr.type = expr.args[0].type;
+      return {};
+    case Op::kEq:
+    case Op::kNe:
+    case Op::kLt:
+    case Op::kLe:
+    case Op::kGt:
+    case Op::kGe:
+    case Op::kIn:
+    case Op::kNotIn:
+    case Op::kBetween:
+      expr.type = TypeId::kBool;
+      return NeedComparable(expr);
+    case Op::kAnd:
+    case Op::kOr:
+    case Op::kNot:
+      expr.type = TypeId::kBool;
+      for (const BoundExpr& arg : expr.args) {
+        if (Is(arg, Family::kBool) || arg.type.id == TypeId::kInt64) continue;
+        return InvalidQuery(std::string(InfoOf(expr.op).name) + " needs conditions, " +
+                            Describe(arg) + " is " + TypeText(arg));
+      }
+      return {};
+    case Op::kIsNull:
+    case Op::kIsNotNull:
+    case Op::kConstant:
+      expr.type = TypeId::kBool;
+      return {};
+    case Op::kAdd:
+    case Op::kSub:
+    case Op::kMul:
+    case Op::kDiv:
+    case Op::kMod:
+      return InferArithmetic(expr);
+    case Op::kNeg:
+      MOLT_RETURN_IF_ERROR(Need(expr, Family::kNumber, "a number"));
+      expr.type = expr.args[0].type;
+      return {};
+    default:  // columns, literals and raw SQL have their type, or none, already
+      return {};
+  }
+}
+
+}  // namespace molt::query
