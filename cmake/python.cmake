@@ -30,7 +30,7 @@ set(patterns "")
 if(EXISTS "${PROJECT_SOURCE_DIR}/bindings/stub_patterns.txt")
   set(patterns PATTERN_FILE "${PROJECT_SOURCE_DIR}/bindings/stub_patterns.txt")
 endif()
-nanobind_add_stub(_molt_stub MODULE _molt PYTHON_PATH "${package_dir}" DEPENDS _molt
+nanobind_add_stub(_molt_stub MODULE _molt INCLUDE_PRIVATE PYTHON_PATH "${package_dir}" DEPENDS _molt
                   OUTPUT "${package_dir}/_molt.pyi" ${patterns})
 
 install(TARGETS _molt LIBRARY DESTINATION molt_sql)

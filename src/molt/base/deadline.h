@@ -2,6 +2,7 @@
 // the border; inside there are only time points, so that waiting in a queue counts.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -15,9 +16,10 @@ class Deadline {
   Deadline() = default;
 
   static Deadline At(Clock::time_point when) { return Deadline(when); }
-  // A duration too long for the clock to hold (centuries) is no deadline.
+  // A duration too long for the clock to hold (centuries) is no deadline, one below zero has passed.
   static Deadline After(std::chrono::duration<double> timeout) {
     if (!(timeout.count() < 1e9)) return Deadline();
+    timeout = std::max(timeout, std::chrono::duration<double>::zero());
     return Deadline(Clock::now() + std::chrono::duration_cast<Clock::duration>(timeout));
   }
 

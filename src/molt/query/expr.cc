@@ -70,8 +70,8 @@ std::string_view NullMistake(Op op, const std::vector<Expr>& args) {
 std::string ArgumentCount(const OpInfo& info) {
   std::string text = std::to_string(info.args_min);
   if (info.args_max < 0) return text + " or more arguments";
-  if (info.args_max > info.args_min) text += " to " + std::to_string(info.args_max);
-  return text + (info.args_max == 1 ? " argument" : " arguments");
+  if (info.args_max > info.args_min) text += " or " + std::to_string(info.args_max);
+  return text + (text == "1" ? " argument" : " arguments");
 }
 
 // a & b & c is one node with three arguments, so that long chains stay flat.

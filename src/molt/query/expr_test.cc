@@ -56,7 +56,7 @@ TEST(Expr, TheNumberOfArgumentsIsToldInWords) {
   EXPECT_EQ(Mistake(Expr::Make(Op::kEq, Columns(3))), "eq takes 2 arguments, got 3");
   EXPECT_EQ(Mistake(Expr::Make(Op::kNot, Columns(0))), "not takes 1 argument, got 0");
   EXPECT_EQ(Mistake(Expr::Make(Op::kAnd, Columns(1))), "and takes 2 or more arguments, got 1");
-  EXPECT_EQ(Mistake(Expr::Make(Op::kCount, Columns(2))), "count takes 0 to 1 argument, got 2");
+  EXPECT_EQ(Mistake(Expr::Make(Op::kCount, Columns(2))), "count takes 0 or 1 arguments, got 2");
 }
 
 TEST(Expr, LeavesCannotBeMadeFromArguments) {

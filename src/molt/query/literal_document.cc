@@ -150,12 +150,13 @@ Result<Document> LiteralToDocument(const Value& value) {
   };
   Document document = std::visit(Visitor{}, value);
   const LogicalType type = types::TypeOf(value);
-  // Text has a grammar and a range; what does not read back must not be written.
+  // Text has a grammar and a range; what does not read back as it was must not be written.
   const std::string* text = document.AsString();
   if (text != nullptr && type.id != TypeId::kFloat64) {
-    if (const auto read = ReadText(type, *text); !read) {
-      return InvalidQuery("a value of type " + Name(type) +
-                          " cannot be serialized: " + read.error().message);
+    const auto read = ReadText(type, *text);
+    if (!read || *read != value) {
+      const std::string problem = read ? "it is out of range" : read.error().message;
+      return InvalidQuery("a value of type " + Name(type) + " cannot be serialized: " + problem);
     }
   }
   return document;

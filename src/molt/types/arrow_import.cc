@@ -112,11 +112,8 @@ const char* AppendRow(const CellFormat& format, const ArrowArrayView& view, std:
     return nullptr;
   }
   if (view.dictionary == nullptr) return format.append(format, view, row, out);
-  const std::uint64_t index = ArrowArrayViewGetUIntUnsafe(&view, row);  // a negative one is huge
-  if (index >= static_cast<std::uint64_t>(view.dictionary->length)) {
-    return "an index outside its dictionary";
-  }
-  const auto at = static_cast<std::int64_t>(index);
+  // Validation has checked the indices.
+  const std::int64_t at = ArrowArrayViewGetIntUnsafe(&view, row);
   if (ArrowArrayViewIsNull(view.dictionary, at) != 0) {
     out.AppendNull();
     return nullptr;
@@ -137,6 +134,7 @@ struct ArrowImporter::Impl {
 
   Result<RecordBatchPtr> Next();
   Status Validate(const ArrowArray& array);
+  [[nodiscard]] Status Malformed(const ArrowArray& array, std::string detail) const;
   Result<RecordBatchPtr> Convert();
 };
 
@@ -156,17 +154,36 @@ Result<RecordBatchPtr> ArrowImporter::Impl::Next() {
   return batch;
 }
 
+// Names the first column that is malformed itself, if it is not the batch as a whole.
+Status ArrowImporter::Impl::Malformed(const ArrowArray& array, std::string detail) const {
+  std::string what = "the Arrow batch";
+  const bool has_columns = array.children != nullptr && array.n_children == view->n_children;
+  for (std::size_t i = 0; has_columns && i < sources.size(); ++i) {
+    ArrowArrayView& column = *view->children[i];
+    ArrowError error;
+    ArrowErrorInit(&error);
+    const bool has_shape = HasShape(column, array.children[i]);
+    if (has_shape && ArrowArrayViewSetArray(&column, array.children[i], &error) == NANOARROW_OK &&
+        ArrowArrayViewValidate(&column, NANOARROW_VALIDATION_LEVEL_FULL, &error) == NANOARROW_OK) {
+      continue;
+    }
+    what = "column \"" + sources[i].name + "\" of the Arrow batch";
+    if (has_shape) detail = error.message;
+    break;
+  }
+  return InvalidQuery(what + " that begins with row " + std::to_string(rows_read) +
+                      " is malformed: " + detail);
+}
+
 Status ArrowImporter::Impl::Validate(const ArrowArray& array) {
-  const std::string prefix =
-      "the Arrow batch that begins with row " + std::to_string(rows_read) + " is malformed: ";
   if (!HasShape(*view.get(), &array)) {
-    return InvalidQuery(prefix + "its buffers and children do not match its schema");
+    return Malformed(array, "its buffers, children or length do not match its schema");
   }
   ArrowError error;
   ArrowErrorInit(&error);
   if (ArrowArrayViewSetArray(view.get(), &array, &error) != NANOARROW_OK ||
       ArrowArrayViewValidate(view.get(), NANOARROW_VALIDATION_LEVEL_FULL, &error) != NANOARROW_OK) {
-    return InvalidQuery(prefix + error.message);
+    return Malformed(array, error.message);
   }
   for (std::int64_t row = 0; row < view->length; ++row) {
     if (ArrowArrayViewIsNull(view.get(), row) != 0) {

@@ -105,7 +105,7 @@ void ColumnBuilder::AppendMixed(Value value) {
 
 void ColumnBuilder::AppendValue(Value value) {
   if (types::IsNull(value)) return AppendNull();
-  if (!column_.IsMixed() && !column_.type.IsKnown()) SetType(TypeOf(value));
+  if (!column_.IsMixed() && column_.type.id == TypeId::kUnknown) SetType(TypeOf(value));
   const bool fits = !IsMixed() && TypeOf(value) == column_.type &&
                     column_.type.id != TypeId::kDecimal && column_.type.id != TypeId::kUuid;
   if (!fits) return AppendMixed(std::move(value));

@@ -37,22 +37,20 @@ unsigned DaysInMonth(int year, unsigned month) {
   return month == 2 && IsLeapYear(year) ? 29 : kDays[month - 1];
 }
 
-// Days since 1970-01-01. Years are counted from March, so that the leap day is a year's last one
-// and the months before it have fixed lengths: (153 m + 2) / 5 days precede month m.
-std::int64_t DaysFromCivil(std::int64_t year, unsigned month, unsigned day) {
-  const bool before_march = month <= 2;
-  year -= before_march ? 1 : 0;
-  const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
-  const std::int64_t year_of_era = year - era * 400;
-  const std::int64_t month_from_march = before_march ? month + 9 : month - 3;
-  const std::int64_t day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-  const std::int64_t day_of_era =
-      year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-  return era * kDaysPer400Years + day_of_era - 719'468;  // days from 0000-03-01 to 1970-01-01
+// Days since 1970-01-01, of a year from 0 on. Years are counted from March, so that the leap day is
+// a year's last one and the months before it have fixed lengths: (153 m + 2) / 5 days precede
+// month m. Unsigned and narrow: dividing by a constant is then a multiplication.
+std::int32_t DaysFromCivil(std::uint32_t year, std::uint32_t month, std::uint32_t day) {
+  // One cycle of the calendar later, so that January of year 0 has a year before it.
+  const std::uint32_t march_year = year + 400 - (month <= 2 ? 1 : 0);
+  const std::uint32_t march_month = month <= 2 ? month + 9 : month - 3;
+  const std::uint32_t days = march_year * 365 + march_year / 4 - march_year / 100 +
+                             march_year / 400 + (153 * march_month + 2) / 5 + day - 1;
+  return static_cast<std::int32_t>(days) - 719'468 - 146'097;  // 0000-03-01 to 1970-01-01, cycle
 }
 
 // Precondition: text has at least ten characters.
-bool ReadDate(const char* text, std::int64_t& days) {
+bool ReadDate(const char* text, std::int32_t& days) {
   Digits digits;
   const unsigned year = digits.Two(text) * 100 + digits.Two(text + 2);
   digits.Is(text[4], '-');
@@ -122,44 +120,59 @@ std::int64_t FloorRemainder(std::int64_t value, std::int64_t divisor) {
   return remainder < 0 ? remainder + divisor : remainder;
 }
 
-// Appends at least `width` digits. snprintf would be five times slower, and a result in JSON is
-// mostly this.
-void AppendNumber(std::string& out, std::int64_t value, int width) {
-  // The magnitude is taken without sign, so that the smallest value has one too.
-  auto magnitude = static_cast<std::uint64_t>(value);
-  if (value < 0) {
-    out += '-';
-    magnitude = 0 - magnitude;
+// Text under way, without allocation: a result in JSON is mostly this.
+class Line {
+ public:
+  void Put(char c) { chars_[size_++] = c; }
+  void PutTwo(std::uint32_t value) {  // below 100
+    Put(static_cast<char>('0' + value / 10));
+    Put(static_cast<char>('0' + value % 10));
   }
-  char digits[20];
-  int count = 0;
-  for (; magnitude != 0 || count < width; magnitude /= 10) {
-    digits[count++] = static_cast<char>('0' + magnitude % 10);
+  void PutYear(int year) {
+    if (year < 0) Put('-');
+    auto value = static_cast<std::uint32_t>(year < 0 ? -year : year);
+    if (value > 9999) {  // only what no text can be parsed to
+      char digits[10];
+      int count = 0;
+      for (; value > 9999; value /= 10) digits[count++] = static_cast<char>('0' + value % 10);
+      PutTwo(value / 100);
+      PutTwo(value % 100);
+      while (count > 0) Put(digits[--count]);
+      return;
+    }
+    PutTwo(value / 100);
+    PutTwo(value % 100);
   }
-  while (count > 0) out += digits[--count];
-}
+  void PutDate(Date date) {
+    const CivilDate civil = ToCivil(date);
+    PutYear(civil.year);
+    Put('-');
+    PutTwo(civil.month);
+    Put('-');
+    PutTwo(civil.day);
+  }
+  // Of a day: what is outside wraps around.
+  void PutTime(std::int64_t micros) {
+    const std::int64_t in_day = FloorRemainder(micros, kMicrosPerDay);
+    const auto seconds = static_cast<std::uint32_t>(in_day / kMicrosPerSecond);
+    const auto fraction = static_cast<std::uint32_t>(in_day % kMicrosPerSecond);
+    PutTwo(seconds / 3600);
+    Put(':');
+    PutTwo(seconds / 60 % 60);
+    Put(':');
+    PutTwo(seconds % 60);
+    if (fraction == 0) return;
+    Put('.');
+    PutTwo(fraction / 10'000);
+    PutTwo(fraction / 100 % 100);
+    PutTwo(fraction % 100);
+  }
+  [[nodiscard]] std::string Take() const { return {chars_, size_}; }
 
-void AppendDate(std::string& out, Date date) {
-  const CivilDate civil = ToCivil(date);
-  AppendNumber(out, civil.year, 4);
-  out += '-';
-  AppendNumber(out, civil.month, 2);
-  out += '-';
-  AppendNumber(out, civil.day, 2);
-}
-
-void AppendTime(std::string& out, std::int64_t micros) {
-  AppendNumber(out, FloorDivide(micros, kMicrosPerHour), 2);
-  const std::int64_t in_hour = FloorRemainder(micros, kMicrosPerHour);
-  out += ':';
-  AppendNumber(out, in_hour / kMicrosPerMinute, 2);
-  out += ':';
-  AppendNumber(out, in_hour % kMicrosPerMinute / kMicrosPerSecond, 2);
-  if (const std::int64_t fraction = in_hour % kMicrosPerSecond; fraction != 0) {
-    out += '.';
-    AppendNumber(out, fraction, 6);
-  }
-}
+ private:
+  char chars_[48];  // the longest: -290308-12-21 19:59:05.224192+00:00
+  std::size_t size_ = 0;
+};
 
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -186,9 +199,9 @@ constexpr std::array<std::int8_t, 256> kBase64Values = MakeBase64Values();
 }  // namespace
 
 std::optional<Date> ParseDate(std::string_view text) {
-  std::int64_t days = 0;
+  std::int32_t days = 0;
   if (text.size() != 10 || !ReadDate(text.data(), days)) return std::nullopt;
-  return Date{static_cast<std::int32_t>(days)};
+  return Date{days};
 }
 
 std::optional<Time> ParseTime(std::string_view text) {
@@ -198,7 +211,7 @@ std::optional<Time> ParseTime(std::string_view text) {
 }
 
 std::optional<Timestamp> ParseTimestamp(std::string_view text) {
-  std::int64_t days = 0;
+  std::int32_t days = 0;
   if (text.size() < 10 || !ReadDate(text.data(), days)) return std::nullopt;
   Timestamp timestamp{days * kMicrosPerDay, false};
   if (text.size() == 10) return timestamp;
@@ -237,26 +250,24 @@ std::optional<Uuid> ParseUuid(std::string_view text) {
 }
 
 std::string FormatDate(Date date) {
-  std::string out;
-  AppendDate(out, date);
-  return out;
+  Line line;
+  line.PutDate(date);
+  return line.Take();
 }
 
 std::string FormatTime(Time time) {
-  std::string out;
-  AppendTime(out, time.micros);
-  return out;
+  Line line;
+  line.PutTime(time.micros);
+  return line.Take();
 }
 
 std::string FormatTimestamp(Timestamp timestamp, char separator) {
+  Line line;
   const std::int64_t days = FloorDivide(timestamp.micros, kMicrosPerDay);
-  std::string out;
-  out.reserve(32);
-  AppendDate(out, Date{static_cast<std::int32_t>(days)});
-  out += separator;
-  AppendTime(out, FloorRemainder(timestamp.micros, kMicrosPerDay));
-  if (timestamp.utc) out += "+00:00";
-  return out;
+  line.PutDate(Date{static_cast<std::int32_t>(days)});
+  line.Put(separator);
+  line.PutTime(timestamp.micros);
+  return line.Take() + (timestamp.utc ? "+00:00" : "");
 }
 
 std::string FormatUuid(const Uuid& uuid) {
@@ -328,7 +339,11 @@ CivilDate ToCivil(Date date) {
 }
 
 Date FromCivil(CivilDate civil) {
-  return Date{static_cast<std::int32_t>(DaysFromCivil(civil.year, civil.month, civil.day))};
+  // Whole cycles of 400 years, which all have as many days, bring any year into 0 to 399.
+  const std::int64_t cycles = FloorDivide(civil.year, 400);
+  const auto year = static_cast<std::uint32_t>(civil.year - cycles * 400);
+  const std::int64_t days = DaysFromCivil(year, civil.month, civil.day);
+  return Date{static_cast<std::int32_t>(days + cycles * kDaysPer400Years)};
 }
 
 }  // namespace molt::types

@@ -49,6 +49,10 @@ TEST(IsoText, FormatsDatesThatNoTextHas) {
   EXPECT_EQ(FormatDate(Date{-719'163}), "0000-12-31");
   EXPECT_EQ(FormatDate(Date{std::numeric_limits<std::int32_t>::min()}), "-5877641-06-23");
   EXPECT_EQ(FormatDate(Date{std::numeric_limits<std::int32_t>::max()}), "5881580-07-11");
+  for (const std::int32_t days : {std::numeric_limits<std::int32_t>::min(), -719'529, -719'163,
+                                  2'932'897, std::numeric_limits<std::int32_t>::max()}) {
+    EXPECT_EQ(FromCivil(ToCivil(Date{days})), Date{days});
+  }
 }
 
 TEST(IsoText, RefusesWhatIsNoDate) {

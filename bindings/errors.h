@@ -1,0 +1,28 @@
+// molt::Error -> the exceptions of molt_sql._errors.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include <nanobind/nanobind.h>
+
+#include "molt/base/status.h"
+
+namespace molt::bindings {
+
+namespace nb = nanobind;
+
+// Throws the Python exception for `error`.
+[[noreturn]] void Raise(const Error& error);
+[[noreturn]] void RaiseInvalid(std::string message);
+
+template <class T>
+T ValueOrRaise(Result<T> result) {
+  if (!result) Raise(result.error());
+  return std::move(*result);
+}
+inline void RaiseIfError(const Status& status) {
+  if (!status) Raise(status.error());
+}
+
+}  // namespace molt::bindings

@@ -1,0 +1,182 @@
+#include "pending.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <system_error>
+
+#include <nanobind/typing.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/unique_ptr.h>
+
+namespace molt::bindings {
+
+namespace {
+
+// A queue and the futures that wait for its numbers. All calls hold the GIL.
+class CompletionPort {
+ public:
+  std::uint64_t Add(nb::object future) {
+    const std::uint64_t id = next_id_++;
+    futures_[nb::int_(id)] = std::move(future);
+    return id;
+  }
+  // Another future for a number that is not done yet; false if it is.
+  bool Replace(std::uint64_t id, nb::object future) {
+    const nb::int_ key(id);
+    if (!futures_.contains(key)) return false;
+    futures_[key] = std::move(future);
+    return true;
+  }
+  void Drain() {
+    for (const std::uint64_t id : queue_->Drain()) {
+      const nb::object future = futures_.attr("pop")(id, nb::none());
+      if (future.is_none() || nb::cast<bool>(future.attr("done")())) continue;
+      future.attr("set_result")(nb::none());
+    }
+  }
+  [[nodiscard]] int Fileno() const { return queue_->fd(); }
+  [[nodiscard]] const std::shared_ptr<CompletionQueue>& queue() const { return queue_; }
+
+ private:
+  std::shared_ptr<CompletionQueue> queue_ = std::make_shared<CompletionQueue>();
+  nb::dict futures_;
+  std::uint64_t next_id_ = 1;
+};
+
+// Ctrl-C while a query runs on the main thread: lets Python's own handler run every 20 ms at most,
+// and stops the query when it raised.
+bool SignalRaised() {
+  using Clock = std::chrono::steady_clock;
+  static Clock::time_point next_look;
+  const Clock::time_point now = Clock::now();
+  if (now < next_look) return false;
+  next_look = now + std::chrono::milliseconds(20);
+  const nb::gil_scoped_acquire gil;
+  return PyErr_CheckSignals() != 0;
+}
+
+bool IsMainThread() {
+  static const unsigned long main_thread =
+      nb::cast<unsigned long>(nb::module_::import_("threading").attr("main_thread")().attr("ident"));
+  return PyThread_get_thread_ident() == main_thread;
+}
+
+// One source serves all blocking calls of the main thread until it has been used.
+CancelSource& SignalSource() {
+  static auto* source = new CancelSource(SignalRaised);
+  if (source->Token().IsCancelled()) *source = CancelSource(SignalRaised);
+  return *source;
+}
+
+Deadline DeadlineAfter(std::optional<double> seconds) {
+  if (!seconds) return {};
+  if (std::isnan(*seconds)) RaiseInvalid("timeout is not a number");
+  return Deadline::After(std::chrono::duration<double>(std::max(*seconds, 0.0)));
+}
+
+}  // namespace
+
+CompletionQueue::CompletionQueue() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+}
+
+CompletionQueue::~CompletionQueue() { close(fd_); }
+
+void CompletionQueue::Push(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  done_.push_back(id);
+  if (done_.size() > 1) return;  // the loop has been woken already
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(fd_, &one, sizeof(one));
+}
+
+std::vector<std::uint64_t> CompletionQueue::Drain() {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = read(fd_, &count, sizeof(count));
+  return std::exchange(done_, {});
+}
+
+Pending::Pending(std::string name, nb::object database, std::optional<double> timeout)
+    : name_(std::move(name)), database_(std::move(database)), timeout_(timeout) {}
+
+Pending::~Pending() {
+  Cancel();  // whatever still runs has nobody to wait for it
+  if (used_) return;
+  const nb::error_scope keep;
+  const std::string text =
+      name_ + "() was never run: await it, or call .result() on what it returned";
+  if (PyErr_WarnEx(PyExc_RuntimeWarning, text.c_str(), 1) != 0) PyErr_WriteUnraisable(nullptr);
+}
+
+void Pending::MarkUsed() {
+  if (used_) {
+    RaiseInvalid("this " + name_ + "() was awaited or run before; call " + name_ +
+                 "() again for another run");
+  }
+  used_ = true;
+}
+
+db::ExecContext Pending::Context(std::optional<double> timeout) const {
+  db::ExecContext context;
+  context.deadline = DeadlineAfter(timeout_).Earlier(DeadlineAfter(timeout));
+  return context;
+}
+
+nb::object Pending::Result(std::optional<double> timeout) {
+  MarkUsed();
+  engine::Database& db = nb::cast<DatabaseHandle&>(database_).Get();
+  db::ExecContext context = db.WithDefaults(Context(timeout));
+  if (IsMainThread()) context.cancel = SignalSource().Token();
+  {
+    const nb::gil_scoped_release release;
+    RunBlocking(db, context);
+  }
+  if (PyErr_Occurred() != nullptr) throw nb::python_error();  // KeyboardInterrupt
+  return Take();
+}
+
+void Pending::Start(std::shared_ptr<CompletionQueue> queue, std::uint64_t id) {
+  MarkUsed();
+  engine::Database& db = nb::cast<DatabaseHandle&>(database_).Get();
+  db::ExecContext context = db.WithDefaults(Context(std::nullopt));
+  context.cancel = cancel_.emplace().Token();
+  const nb::gil_scoped_release release;
+  Submit(db, context, [queue = std::move(queue), id] { queue->Push(id); });
+}
+
+void BindPending(nb::module_& m) {
+  nb::class_<CompletionPort>(m, "_CompletionPort")
+      .def(nb::init<>())
+      .def("add", &CompletionPort::Add, nb::arg("future"),
+           nb::sig("def add(self, future: typing.Any) -> int"))
+      .def("replace", &CompletionPort::Replace, nb::arg("id"), nb::arg("future"),
+           nb::sig("def replace(self, id: int, future: typing.Any) -> bool"))
+      .def("drain", &CompletionPort::Drain, nb::sig("def drain(self) -> None"))
+      .def("fileno", &CompletionPort::Fileno, nb::sig("def fileno(self) -> int"));
+
+  m.attr("R") = nb::type_var("R");
+  nb::class_<Pending>(m, "Pending", nb::is_generic(), nb::sig("class Pending(typing.Generic[R])"),
+                      "Work that has not started: `await` it, or call `.result()`; once.")
+      .def("result", &Pending::Result, nb::arg("timeout") = nb::none(),
+           nb::sig("def result(self, timeout: float | None = None) -> R"),
+           "Runs it on this thread and gives its result. `timeout` is in seconds.")
+      .def("__await__",
+           [](nb::handle self) {
+             return nb::module_::import_("molt_sql._aio").attr("wait")(self).attr("__await__")();
+           },
+           nb::sig("def __await__(self) -> collections.abc.Generator[typing.Any, None, R]"))
+      .def("_start",
+           [](Pending& self, const CompletionPort& port, std::uint64_t id) {
+             self.Start(port.queue(), id);
+           },
+           nb::arg("port"), nb::arg("id"),
+           nb::sig("def _start(self, port: _CompletionPort, id: int) -> None"))
+      .def("_cancel", &Pending::Cancel, nb::sig("def _cancel(self) -> None"))
+      .def("_take", &Pending::Take, nb::sig("def _take(self) -> R"));
+}
+
+}  // namespace molt::bindings

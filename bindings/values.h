@@ -1,0 +1,30 @@
+// Python objects <-> types::Value.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include "molt/types/record_batch.h"
+#include "molt/types/value.h"
+
+namespace molt::bindings {
+
+namespace nb = nanobind;
+
+// None, bool, int (64 bits), float, str, bytes-like, date, datetime, time, Decimal, UUID. Anything
+// else raises InvalidQueryError naming its type. An aware datetime becomes UTC.
+types::Value ToValue(nb::handle object);
+
+// A new reference. Timestamps in UTC come out aware.
+nb::object ToPython(const types::Value& value);
+
+// Makes the Python objects of one column. New references; nullptr with an exception set on failure.
+class CellReader {
+ public:
+  explicit CellReader(const types::Column& column) : column_(column) {}
+  PyObject* operator()(std::int64_t row) const;
+
+ private:
+  const types::Column& column_;
+};
+
+}  // namespace molt::bindings

@@ -1,0 +1,98 @@
+"""Awaiting a Pending under asyncio (uvloop too) and trio.
+
+Worker threads never touch Python: they put the number of a finished request into a queue and wake
+the event loop through one file descriptor; the loop resolves the futures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ._molt import _CompletionPort
+
+if TYPE_CHECKING:
+    from ._molt import Pending
+
+R = TypeVar("R")
+
+_ports: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _CompletionPort] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+async def ready(value: R) -> R:
+    """`value`, as something to await."""
+    return value
+
+
+async def wait(pending: Pending[R]) -> R:
+    """Runs `pending` on the database's threads and gives its result."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        if "trio" in sys.modules:
+            return await _wait_trio(pending)
+        raise RuntimeError(
+            "a query can be awaited under asyncio or trio; elsewhere call .result()"
+        ) from None
+    port = _ports.get(loop)
+    if port is None:
+        port = _open_port(loop)
+    future = loop.create_future()
+    number = port.add(future)
+    pending._start(port, number)
+    try:
+        await future
+    except asyncio.CancelledError:
+        await _stop(pending, port, number, loop)
+        raise
+    return pending._take()
+
+
+def _open_port(loop: asyncio.AbstractEventLoop) -> _CompletionPort:
+    port = _CompletionPort()
+    loop.add_reader(port.fileno(), port.drain)
+    _ports[loop] = port
+    return port
+
+
+async def _stop(
+    pending: Pending[Any], port: _CompletionPort, number: int, loop: asyncio.AbstractEventLoop
+) -> None:
+    """Stops the query and waits until it has stopped, so that the caller finds nothing running and
+    a write either done or undone. Further cancellations do not end the wait: it is short."""
+    pending._cancel()
+    while True:
+        stopped = loop.create_future()
+        if not port.replace(number, stopped):
+            return
+        try:
+            await stopped
+            return
+        except asyncio.CancelledError:
+            continue
+
+
+async def _wait_trio(pending: Pending[R]) -> R:
+    import trio
+
+    port = _CompletionPort()
+    pending._start(port, port.add(_Ignore()))
+    try:
+        await trio.lowlevel.wait_readable(port.fileno())
+    except trio.Cancelled:
+        pending._cancel()
+        with trio.CancelScope(shield=True):
+            await trio.lowlevel.wait_readable(port.fileno())
+        raise
+    return pending._take()
+
+
+class _Ignore:
+    """Stands for a future where the descriptor itself is awaited."""
+
+    def done(self) -> bool:
+        return True

@@ -1,0 +1,96 @@
+// What every driver offers. All calls are lazy coroutines: an asynchronous driver suspends in them,
+// a blocking one (SQLite) simply runs, on whichever thread the caller spawned it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "molt/base/async.h"
+#include "molt/base/cancel.h"
+#include "molt/base/deadline.h"
+#include "molt/types/record_batch.h"
+
+namespace molt::db {
+
+struct ExecContext {
+  Deadline deadline;
+  CancelToken cancel;
+};
+
+// One statement to run. Everything is borrowed until the call, and for Query the stream, ends.
+struct Statement {
+  std::string_view sql;
+  std::span<const types::Value> params;
+  // What the compiler knows of the result's columns, in order; unknown ones and a missing tail are
+  // left to the driver. Empty for SQL written by hand.
+  std::span<const types::LogicalType> column_types;
+};
+
+// A batch ends at whichever comes first.
+struct BatchLimits {
+  std::int64_t rows = 65'536;
+  std::size_t bytes = std::size_t{8} << 20;
+};
+
+struct ExecuteResult {
+  std::int64_t rows_affected = 0;
+  std::optional<std::int64_t> last_insert_id;  // only after an INSERT that inserted
+};
+
+struct TableName {
+  std::string schema;  // empty: the engine's default search
+  std::string name;
+};
+
+// The rows of one running query. Destroying it ends the query.
+class BatchStream {
+ public:
+  virtual ~BatchStream() = default;
+  // The first call always gives a batch, without rows if there are none, so that names and types
+  // are known; at the end nullptr. All batches have the first one's schema.
+  // The context's cancel token and deadline end the query with Cancelled or Timeout.
+  virtual Async<types::RecordBatchPtr> Next(const ExecContext& context) = 0;
+};
+
+// Where the rows of a bulk insert come from. Called on the thread the insert runs on.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+  // The next batch, or nullptr at the end.
+  virtual Result<types::RecordBatchPtr> Next() = 0;
+};
+
+// Used by one caller at a time.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+
+  // A read. Anything that would write is refused with InvalidQuery.
+  virtual Async<std::unique_ptr<BatchStream>> Query(const Statement& statement,
+                                                    const BatchLimits& limits,
+                                                    const ExecContext& context) = 0;
+  // A single statement that writes (DML or DDL), atomic by itself: failed, timed out or cancelled
+  // it leaves nothing behind. A read is refused with InvalidQuery.
+  virtual Async<ExecuteResult> Execute(const Statement& statement, const ExecContext& context) = 0;
+  // All batches of `source` into columns of `table`, in one transaction, all or nothing. A batch's
+  // columns are matched by position with `columns`. Returns the number of rows.
+  virtual Async<std::int64_t> Insert(const TableName& table,
+                                     const std::vector<std::string>& columns, BatchSource& source,
+                                     const ExecContext& context) = 0;
+  // Columns of a table or view with their types; InvalidQuery, with the nearest names, if there is
+  // no such table.
+  virtual Async<types::Schema> DescribeTable(const TableName& table,
+                                             const ExecContext& context) = 0;
+  virtual Async<std::vector<std::string>> TableNames(const ExecContext& context) = 0;
+  // How the engine would run (or, with analyze, has run) the statement, as text.
+  virtual Async<std::string> Explain(const Statement& statement, bool analyze,
+                                     const ExecContext& context) = 0;
+};
+
+}  // namespace molt::db

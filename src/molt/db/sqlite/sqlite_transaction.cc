@@ -1,0 +1,27 @@
+#include "molt/db/sqlite/sqlite_transaction.h"
+
+#include "molt/db/sqlite/sqlite_connection.h"
+
+namespace molt::db::sqlite {
+
+Status SqliteTransaction::Begin(const ExecContext& context) {
+  MOLT_RETURN_IF_ERROR(connection_.RunControl("BEGIN IMMEDIATE", context));
+  open_ = true;
+  return {};
+}
+
+Status SqliteTransaction::Commit(const ExecContext& context) {
+  MOLT_RETURN_IF_ERROR(CheckContext(context));
+  MOLT_RETURN_IF_ERROR(connection_.RunControl("COMMIT", context));
+  open_ = false;
+  return {};
+}
+
+SqliteTransaction::~SqliteTransaction() {
+  // Some failures (a full disk, an interrupt) make SQLite roll back by itself.
+  if (!open_ || sqlite3_get_autocommit(connection_.db_.get()) != 0) return;
+  // On failure the connection is not reused: see IsReusable.
+  if (!connection_.RunControl("ROLLBACK", ExecContext{})) connection_.doubtful_ = true;
+}
+
+}  // namespace molt::db::sqlite

@@ -1,0 +1,141 @@
+// One database: its pool, its dialect, what is known of its tables, and the compiled form of the
+// queries it has seen. Used in-process, and by the worker for each of its aliases.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <asio/co_spawn.hpp>
+#include <asio/thread_pool.hpp>
+
+#include "molt/base/async.h"
+#include "molt/db/pool.h"
+#include "molt/engine/inline_executor.h"
+#include "molt/query/binder.h"
+#include "molt/sql/compile_cache.h"
+
+namespace molt::engine {
+
+// SQL with its values, ready to be sent.
+struct Prepared {
+  std::shared_ptr<const sql::CompiledQuery> compiled;
+  std::vector<types::Value> params;
+
+  [[nodiscard]] db::Statement AsStatement() const {
+    return {compiled->sql, params, compiled->column_types};
+  }
+};
+
+// A running query: its rows, and all that must outlive them. Ends the query when destroyed.
+class Cursor {
+ public:
+  // See db::BatchStream::Next.
+  Async<types::RecordBatchPtr> Next(const db::ExecContext& context) {
+    return stream_->Next(context);
+  }
+
+ private:
+  friend class Database;
+  // In this order: the stream ends before the connection goes back, the text after both.
+  Prepared prepared_;
+  db::Lease lease_;
+  std::unique_ptr<db::BatchStream> stream_;
+};
+
+// The cursor's next batch; keeps the cursor alive until it has come.
+inline Async<types::RecordBatchPtr> NextBatch(std::shared_ptr<Cursor> cursor,
+                                              db::ExecContext context) {
+  co_return co_await cursor->Next(context);
+}
+
+using Batches = std::vector<types::RecordBatchPtr>;
+
+struct DatabaseOptions {
+  // Applies where a request has no deadline of its own.
+  std::optional<std::chrono::duration<double>> timeout;
+  // Threads for a blocking driver; made when the first request needs them.
+  std::size_t threads = 5;
+};
+
+class Database : public std::enable_shared_from_this<Database> {
+ public:
+  // Precondition: sql::FindDialect knows the pool's dialect.
+  Database(std::shared_ptr<db::Pool> pool, DatabaseOptions options);
+  ~Database();
+
+  // -- Requests: lazy coroutines, run by RunBlocking or Submit below.
+  // ------------------------------
+
+  // All batches (at least one), or with `first_row_only` at most one row.
+  Async<Batches> Fetch(query::Query query, bool first_row_only, db::ExecContext context);
+  Async<std::unique_ptr<Cursor>> Open(query::Query query, db::BatchLimits limits,
+                                      db::ExecContext context);
+  Async<db::ExecuteResult> Execute(query::Query query, db::ExecContext context);
+  Async<std::int64_t> Insert(db::TableName table, std::vector<std::string> columns,
+                             std::shared_ptr<db::BatchSource> rows, db::ExecContext context);
+  Async<std::string> Explain(query::Query query, bool analyze, db::ExecContext context);
+  Async<types::Schema> DescribeTable(db::TableName table, db::ExecContext context);
+  Async<std::vector<std::string>> TableNames(db::ExecContext context);
+  // Compiles without running; reads the catalog if it must.
+  Async<Prepared> Prepare(query::Query query, db::ExecContext context);
+
+  // -- Running them.
+  // -------------------------------------------------------------------------------
+
+  // On the calling thread, without a hop, where the driver blocks anyway.
+  template <class T>
+  Result<T> RunBlocking(Async<T> request) {
+    std::optional<Result<T>> outcome;
+    asio::co_spawn(InlineExecutor(inline_context_), std::move(request),
+                   [&](const std::exception_ptr& failure, Result<T> result) {
+                     outcome = failure ? FromException<T>(failure) : std::move(result);
+                   });
+    return std::move(*outcome);
+  }
+
+  // On the database's threads; `done` is called there. The database must outlive the request.
+  template <class T>
+  void Submit(Async<T> request, std::function<void(Result<T>)> done) {
+    asio::co_spawn(Threads(), std::move(request),
+                   [done = std::move(done)](const std::exception_ptr& failure, Result<T> result) {
+                     done(failure ? FromException<T>(failure) : std::move(result));
+                   });
+  }
+
+  // Later requests get Closed.
+  void Close();
+
+  [[nodiscard]] const sql::Dialect& dialect() const { return cache_.dialect(); }
+  [[nodiscard]] bool IsProcessLocal() const { return pool_->IsProcessLocal(); }
+  // The context with this database's own timeout added.
+  [[nodiscard]] db::ExecContext WithDefaults(db::ExecContext context) const;
+
+ private:
+  asio::thread_pool& Threads();
+  Async<std::shared_ptr<const query::Catalog>> LoadCatalog(const query::Query& query,
+                                                           const db::ExecContext& context);
+  std::shared_ptr<const query::Catalog> CatalogSnapshot();
+  void ForgetCatalog();
+
+  static Error DescribeException(const std::exception_ptr& failure);
+  template <class T>
+  static Result<T> FromException(const std::exception_ptr& failure) {
+    return Fail(DescribeException(failure));
+  }
+
+  const DatabaseOptions options_;
+  std::shared_ptr<db::Pool> pool_;
+  sql::CompileCache cache_;
+  std::mutex mutex_;
+  std::shared_ptr<const query::Catalog> catalog_ = std::make_shared<const query::Catalog>();
+  asio::execution_context inline_context_;
+  std::once_flag threads_once_;
+  std::unique_ptr<asio::thread_pool> threads_;
+};
+
+}  // namespace molt::engine
