@@ -1,6 +1,9 @@
 #include "results.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <functional>
 
 #include <nanobind/stl/string.h>
 #include <nanoarrow/nanoarrow.h>
@@ -145,14 +148,36 @@ constexpr char kToPandas[] = "to_pandas";
 constexpr char kToText[] = "to_text";
 constexpr char kToHtml[] = "to_html";
 
+// A type made in C++ cannot inherit from an abstract class of Python: it is registered as one, and
+// takes over what Sequence makes of __len__ and __getitem__.
+void BeSequence(nb::handle type) {
+  const nb::object sequence = nb::module_::import_("collections.abc").attr("Sequence");
+  sequence.attr("register")(type);
+  for (const char* name : {"index", "count", "__contains__", "__reversed__"}) {
+    nb::setattr(type, name, sequence.attr(name));
+  }
+}
+
 }  // namespace
 
 ResultSet::ResultSet(engine::Batches batches) : batches_(std::move(batches)) {
   for (const types::RecordBatchPtr& batch : batches_) size_ += batch->num_rows;
 }
 
+// Drivers give the same Schema object to every result of a cached statement, so the class is mostly
+// found by address; holding the schema keeps its address from being given to another.
 nb::handle ResultSet::RowType() {
-  if (!row_type_.is_valid()) row_type_ = RowClass(schema());
+  struct Known {
+    std::shared_ptr<const types::Schema> schema;
+    nb::object row_type;
+  };
+  constexpr std::size_t kKnown = 64;
+  static auto* known = new std::array<Known, kKnown>();  // never freed: it holds Python objects
+  if (row_type_.is_valid()) return row_type_;
+  const std::shared_ptr<const types::Schema>& schema = batches_.front()->schema;
+  Known& slot = (*known)[std::hash<const void*>()(schema.get()) / alignof(std::max_align_t) % kKnown];
+  if (slot.schema != schema) slot = {schema, RowClass(*schema)};
+  row_type_ = slot.row_type;
   return row_type_;
 }
 
@@ -187,16 +212,18 @@ void BindResults(nb::module_& m) {
            },
            nb::sig("def __next__(self) -> list[Row]"));
 
-  nb::class_<ResultSet>(m, "ResultSet", nb::sig("class ResultSet(collections.abc.Sequence[Row])"),
+  auto result_set =
+      nb::class_<ResultSet>(m, "ResultSet",
+                        nb::sig("class ResultSet(collections.abc.Sequence[Row])"),
                         "The rows of a result: a sequence of Row, and an Arrow stream for whoever "
                         "takes one (pyarrow, polars, pandas, DuckDB).")
       .def("__len__", &ResultSet::size)
       .def("__iter__", &Iterate,
            nb::sig("def __iter__(self) -> collections.abc.Iterator[Row]"))
-      .def("__getitem__", &GetItem, nb::arg("key"),
+      .def("__getitem__", &GetItem, nb::arg("key").none(),
            nb::sig("@typing.overload\ndef __getitem__(self, key: int) -> Row"),
            "A row by number, or a list of them by slice.")
-      .def("__getitem__", &GetItem, nb::arg("key"),
+      .def("__getitem__", &GetItem, nb::arg("key").none(),
            nb::sig("@typing.overload\ndef __getitem__(self, key: slice) -> list[Row]"))
       .def("__eq__", &Equals, nb::arg("other"), nb::sig("def __eq__(self, other: object) -> bool"))
       .def_prop_ro("columns",
@@ -234,8 +261,22 @@ void BindResults(nb::module_& m) {
            nb::sig("def __arrow_c_stream__(self, requested_schema: object | None = None)"
                    " -> object"),
            "The Arrow PyCapsule interface; a requested schema is not honoured.")
+      .def("_column_facts",
+           [](const ResultSet& self, std::size_t index) {
+             bool has_nulls = false;
+             bool is_mixed = false;
+             for (const types::RecordBatchPtr& batch : self.batches()) {
+               has_nulls |= batch->columns.at(index).null_count != 0;
+               is_mixed |= batch->columns.at(index).IsMixed();
+             }
+             return nb::make_tuple(has_nulls, is_mixed);
+           },
+           nb::arg("index"),
+           nb::sig("def _column_facts(self, index: int) -> tuple[bool, bool]"),
+           "Whether the column holds NULLs, and values of several types.")
       .def("__repr__", &CallExport<kToText>, nb::sig("def __repr__(self) -> str"))
       .def("_repr_html_", &CallExport<kToHtml>, nb::sig("def _repr_html_(self) -> str"));
+  BeSequence(result_set);
 
   nb::class_<db::ExecuteResult>(m, "ExecuteResult", "What a statement that writes did.")
       .def_ro("rows_affected", &db::ExecuteResult::rows_affected,

@@ -51,7 +51,7 @@ PyObject* AsDict(PyObject* self, PyObject*) {
 // Row classes are made on demand, so a pickle names the columns instead of the class.
 PyObject* Reduce(PyObject* self, PyObject*) {
   try {
-    const nb::object make = nb::module_::import_("molt_sql._molt").attr("_row");
+    const nb::object make = nb::module_::import_("molt_sql._rows").attr("unpickle");
     const nb::object fields = nb::steal(Fields(self));
     const nb::object values = nb::steal(PyTuple_GetSlice(self, 0, PyTuple_GET_SIZE(self)));
     return nb::make_tuple(make, nb::make_tuple(fields, values)).release().ptr();

@@ -227,7 +227,12 @@ void BindRunning(nb::module_& m, nb::class_<PyQuery>& cls) {
   nb::class_<PyCursor>(m, "_Cursor")
       .def("next", &NextBatch, timeout,
            nb::sig("def next(self, timeout: float | None = None) -> Pending[ResultSet | None]"))
-      .def("close", [](PyCursor& self) { self.cursor.reset(); });
+      .def("close", [](PyCursor& self) {
+        std::shared_ptr<engine::Cursor> ended = std::move(self.cursor);
+        // Ending a query may wait for the pool, and whoever holds that for the interpreter.
+        const nb::gil_scoped_release release;
+        ended.reset();
+      });
   BindRaw(m);
 }
 
