@@ -46,12 +46,25 @@ bool SqliteConnection::IsReusable() const {
 Error SqliteConnection::Describe(int code, std::string_view sql,
                                  std::span<const types::Value> params) {
   if (IsFatal(code)) doubtful_ = true;
-  return DescribeFailure(db_.get(), code, guard_, sql, params);
+  Error error = DescribeFailure(db_.get(), code, guard_, sql, params);
+  Remember(error);
+  return error;
+}
+
+void SqliteConnection::Remember(const Error& error) {
+  if (error.sqlstate == "SQLITE_READONLY_ROLLBACK" ||
+      error.sqlstate == "SQLITE_READONLY_RECOVERY") {
+    needs_recovery_ = true;
+    doubtful_ = true;
+  }
 }
 
 Result<StatementLease> SqliteConnection::Prepare(std::string_view sql) {
   auto lease = statements_->Get(sql);
-  if (!lease && lease.error().code == ErrorCode::kDatabase) doubtful_ = true;
+  if (!lease) {
+    if (lease.error().code == ErrorCode::kDatabase) doubtful_ = true;
+    Remember(lease.error());
+  }
   return lease;
 }
 
@@ -92,7 +105,8 @@ Result<ExecuteResult> SqliteConnection::RunExecute(const Statement& statement,
   SqliteTransaction transaction(*this);
   std::vector<Parameter> formatted;
   MOLT_ASSIGN(StatementLease lease, Prepare(statement.sql));
-  if (lease->read_only && lease->column_count > 0) {
+  const bool explains = sqlite3_stmt_isexplain(lease.handle()) != 0;
+  if (explains || (lease->read_only && lease->column_count > 0)) {
     return InvalidQuery("this statement only reads; fetch its rows instead of using execute()");
   }
   if (IsVacuum(statement.sql)) return Unsupported("VACUUM is not supported");
@@ -117,8 +131,9 @@ Result<ExecuteResult> SqliteConnection::RunExecute(const Statement& statement,
 Result<std::string> SqliteConnection::RunExplain(const Statement& statement, bool analyze,
                                                  const ExecContext& context) {
   if (analyze) {
-    return Unsupported("explain(analyze=True) is not supported on SQLite: it does not measure its "
-                       "plans; use explain()");
+    return Unsupported(
+        "explain(analyze=True) is not supported on SQLite: it does not measure its "
+        "plans; use explain()");
   }
   MOLT_RETURN_IF_ERROR(CheckContext(context));
   const Guard::Scope scope(guard_, context, Rights::kExplain);

@@ -35,6 +35,8 @@ class SqliteConnection final : public Connection {
   // Whether the next caller may have it: nothing runs, no transaction is open, and no failure makes
   // it doubtful.
   [[nodiscard]] bool IsReusable() const;
+  // Whether a write was left half done, which only a connection that writes can undo.
+  [[nodiscard]] bool NeedsRecovery() const { return needs_recovery_; }
 
  private:
   friend class SqliteStream;
@@ -59,6 +61,7 @@ class SqliteConnection final : public Connection {
   // Describes the failure, and remembers if it leaves the connection in doubt.
   [[nodiscard]] Error Describe(int code, std::string_view sql = {},
                                std::span<const types::Value> params = {});
+  void Remember(const Error& error);
   // One of the driver's own statements: BEGIN, COMMIT, ROLLBACK.
   [[nodiscard]] Status RunControl(const char* sql, const ExecContext& context);
 
@@ -68,6 +71,7 @@ class SqliteConnection final : public Connection {
   std::optional<StatementCache> statements_;
   std::optional<StatementCache> control_statements_;
   bool doubtful_ = false;
+  bool needs_recovery_ = false;
 };
 
 }  // namespace molt::db::sqlite

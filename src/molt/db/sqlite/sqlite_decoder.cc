@@ -1,5 +1,6 @@
 #include "molt/db/sqlite/sqlite_decoder.h"
 
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,30 @@
 namespace molt::db::sqlite {
 
 using types::TypeId;
+
+namespace {
+
+// Most cells are short and ASCII: not worth the call that settles the rest.
+inline bool IsAscii(std::string_view text) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080U;
+  const char* at = text.data();
+  std::size_t left = text.size();
+  std::uint64_t bits = 0;
+  std::uint64_t word = 0;
+  if (left >= sizeof(word)) {
+    for (; left > sizeof(word); left -= sizeof(word), at += sizeof(word)) {
+      std::memcpy(&word, at, sizeof(word));
+      bits |= word;
+    }
+    // The last eight, some of them for the second time.
+    std::memcpy(&word, text.data() + text.size() - sizeof(word), sizeof(word));
+    return ((bits | word) & kHighBits) == 0;
+  }
+  for (; left > 0; --left, ++at) bits |= static_cast<unsigned char>(*at);
+  return (bits & 0x80U) == 0;
+}
+
+}  // namespace
 
 RowDecoder::Mode RowDecoder::ModeFor(types::LogicalType type) {
   switch (type.id) {
@@ -46,7 +71,7 @@ RowDecoder::RowDecoder(const types::Schema& planned) : row_bytes_(planned.size()
   columns_.reserve(planned.size());
   for (const types::Field& field : planned) {
     columns_.push_back({types::ColumnBuilder(field.type), ModeFor(field.type),
-                        field.type.id == TypeId::kUnknown});
+                        field.type.id == TypeId::kUnknown, false});
   }
 }
 
@@ -65,7 +90,7 @@ inline bool RowDecoder::AppendUsual(DecodedColumn& column, sqlite3_value* cell) 
     case Mode::kUtf8: {
       if (kind != SQLITE_TEXT) return false;
       const std::string_view text = TextOf(cell);
-      if (!types::IsValidUtf8(text)) return false;
+      if (!IsAscii(text) && !types::IsValidUtf8(text)) return false;
       column.builder.AppendBytes(text);
       bytes_ += text.size();
       return true;
@@ -116,7 +141,7 @@ void RowDecoder::AppendRow(sqlite3_stmt* statement) {
   for (DecodedColumn& column : columns_) {
     // An "unprotected" value: fine to read, since this connection is this thread's alone.
     sqlite3_value* cell = sqlite3_column_value(statement, index++);
-    if (!AppendUsual(column, cell)) AppendUnusual(column, cell);
+    if (column.mixed || !AppendUsual(column, cell)) AppendUnusual(column, cell);
   }
   ++rows_;
 }
@@ -140,6 +165,30 @@ void RowDecoder::Decide(DecodedColumn& column, sqlite3_value* cell) {
   column.mode = ModeFor(column.builder.type());
 }
 
+// A cell of a mixed column: of the column's type if it fits, like the cells before, else as stored.
+types::Value RowDecoder::ValueOf(const DecodedColumn& column, sqlite3_value* cell) {
+  types::Value stored = StoredValue(cell);
+  const auto* integer = std::get_if<std::int64_t>(&stored);
+  const auto* text = std::get_if<std::string>(&stored);
+  if (column.mode == Mode::kBool && integer != nullptr && (*integer == 0 || *integer == 1)) {
+    return *integer == 1;
+  }
+  if (column.mode == Mode::kFloat64 && integer != nullptr && *integer >= -types::kMaxExactDouble &&
+      *integer <= types::kMaxExactDouble) {
+    return static_cast<double>(*integer);
+  }
+  if (text == nullptr) return stored;
+  if (column.mode == Mode::kDate) {
+    if (const auto date = types::ParseDate(*text)) return *date;
+  } else if (column.mode == Mode::kTime) {
+    if (const auto time = types::ParseTime(*text)) return *time;
+  } else if (column.mode == Mode::kTimestamp || column.mode == Mode::kTimestampTz) {
+    const auto when = types::ParseTimestamp(*text);
+    if (when && when->utc == (column.mode == Mode::kTimestampTz)) return *when;
+  }
+  return stored;
+}
+
 void RowDecoder::AppendUnusual(DecodedColumn& column, sqlite3_value* cell) {
   const int kind = sqlite3_value_type(cell);
   if (kind == SQLITE_NULL) return column.builder.AppendNull();
@@ -147,25 +196,17 @@ void RowDecoder::AppendUnusual(DecodedColumn& column, sqlite3_value* cell) {
     Decide(column, cell);
     if (AppendUsual(column, cell)) return;
   }
-  if (column.mode == Mode::kFloat64 && kind == SQLITE_INTEGER) {
-    const std::int64_t value = sqlite3_value_int64(cell);
-    if (value >= -types::kMaxExactDouble && value <= types::kMaxExactDouble) {
-      return column.builder.AppendDouble(static_cast<double>(value));
-    }
-  }
-  if (column.mode == Mode::kInt64 && kind == SQLITE_FLOAT && column.inferred && first_batch_ &&
-      column.builder.WidenToFloat64()) {
+  if (!column.mixed && column.mode == Mode::kInt64 && kind == SQLITE_FLOAT && column.inferred &&
+      first_batch_ && column.builder.WidenToFloat64()) {
     column.mode = Mode::kFloat64;
-    return column.builder.AppendDouble(sqlite3_value_double(cell));
   }
-  // Its type differs from the column's, so this makes the column mixed.
-  column.mode = Mode::kMixed;
-  types::Value value = StoredValue(cell);
+  types::Value value = ValueOf(column, cell);
   bytes_ += sizeof(value);
   if (kind == SQLITE_TEXT || kind == SQLITE_BLOB) {
     bytes_ += static_cast<std::size_t>(sqlite3_value_bytes(cell));
   }
   column.builder.AppendValue(std::move(value));
+  column.mixed = column.builder.IsMixed();
 }
 
 std::vector<types::Column> RowDecoder::Finish() {
@@ -175,6 +216,7 @@ std::vector<types::Column> RowDecoder::Finish() {
     if (column.mode == Mode::kUndecided) column.builder.SetType(TypeId::kNull);
     finished.push_back(column.builder.Finish());
     column.mode = ModeFor(column.builder.type());
+    column.mixed = false;
   }
   first_batch_ = false;
   rows_ = 0;

@@ -37,7 +37,6 @@ class RowDecoder {
   enum class Mode : std::uint8_t {
     kUndecided,  // no value yet, and no type
     kUntyped,    // had no value in the first batch: any value makes it mixed
-    kMixed,
     kBool,
     kInt64,
     kFloat64,
@@ -51,19 +50,21 @@ class RowDecoder {
   struct DecodedColumn {
     types::ColumnBuilder builder;
     Mode mode;
-    bool inferred;  // from its values, so that integers may still turn out to be floats
+    bool inferred;       // from its values, so that integers may still turn out to be floats
+    bool mixed = false;  // in this batch
   };
 
   static Mode ModeFor(types::LogicalType type);
   [[nodiscard]] bool AppendUsual(DecodedColumn& column, sqlite3_value* cell);
   void AppendUnusual(DecodedColumn& column, sqlite3_value* cell);
-  void Decide(DecodedColumn& column, sqlite3_value* cell);
+  static void Decide(DecodedColumn& column, sqlite3_value* cell);
+  static types::Value ValueOf(const DecodedColumn& column, sqlite3_value* cell);
 
   std::vector<DecodedColumn> columns_;
   bool first_batch_ = true;
   std::int64_t rows_ = 0;
-  std::size_t row_bytes_;   // of the fixed part of a row
-  std::size_t bytes_ = 0;   // of texts, blobs and mixed values
+  std::size_t row_bytes_;  // of the fixed part of a row
+  std::size_t bytes_ = 0;  // of texts, blobs and mixed values
 };
 
 }  // namespace molt::db::sqlite

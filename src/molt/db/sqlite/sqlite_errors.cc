@@ -73,7 +73,9 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-bool IsWordByte(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c < 0; }
+bool IsWordByte(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c < 0;
+}
 
 bool OccursInValues(const std::string& word, std::span<const types::Value> params) {
   return std::any_of(params.begin(), params.end(), [&](const types::Value& param) {
@@ -178,9 +180,11 @@ Error DescribeFailure(sqlite3* db, int code, const Guard& guard, std::string_vie
       return error(ErrorCode::kInvalidQuery, "a value, a row or the SQL is longer than 16 MiB");
     case SQLITE_READONLY:
       if (code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY) {
-        return error(ErrorCode::kDatabase,
-                     "the database was left in the middle of a write and must be opened for "
-                     "writing once to recover");
+        Error interrupted = error(ErrorCode::kDatabase,
+                                  "the database was left in the middle of a write and must be "
+                                  "opened for writing once to recover");
+        interrupted.retryable = true;
+        return interrupted;
       }
       return error(ErrorCode::kDatabase, "the database file or its folder cannot be written to");
     case SQLITE_CORRUPT:

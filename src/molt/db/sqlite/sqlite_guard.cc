@@ -44,8 +44,8 @@ bool IsForbiddenFunction(const char* name) {
 
 // Pragmas that only tell something, whatever their argument.
 bool IsIntrospection(const char* name) {
-  static constexpr const char* kNames[] = {"table_info", "table_xinfo",  "table_list",
-                                           "index_list", "index_info",   "index_xinfo",
+  static constexpr const char* kNames[] = {"table_info",      "table_xinfo", "table_list",
+                                           "index_list",      "index_info",  "index_xinfo",
                                            "foreign_key_list"};
   return IsOneOf(name, std::begin(kNames), std::end(kNames));
 }
@@ -54,9 +54,8 @@ bool IsIntrospection(const char* name) {
 // data_version and page_size when they are read.
 bool IsReadingWithoutArgument(const char* name) {
   static constexpr const char* kNames[] = {
-      "application_id", "collation_list", "compile_options", "data_version",
-      "encoding",       "function_list",  "page_count",      "page_size",
-      "schema_version", "user_version"};
+      "application_id", "collation_list", "compile_options", "data_version",   "encoding",
+      "function_list",  "page_count",     "page_size",       "schema_version", "user_version"};
   return IsOneOf(name, std::begin(kNames), std::end(kNames));
 }
 
@@ -123,6 +122,7 @@ int Guard::OnBusy(void* self, int count) noexcept {
                                              microseconds(500), microseconds(1000),
                                              microseconds(2000)};
   auto& guard = *static_cast<Guard*>(self);
+  if (guard.stop_cause_ == StopCause::kLocked) return 0;  // has waited its time in this call
   const auto now = Clock::now();
   if (count == 0) guard.wait_start_ = now;
   guard.waited_ = now - guard.wait_start_;
@@ -165,8 +165,10 @@ int Guard::RefuseWrite(const char* what) noexcept {
 int Guard::Authorize(int action, const char* first, const char* second) noexcept {
   if (rights_ == Rights::kDriver) return SQLITE_OK;
   if (IsTempAction(action) || (action == SQLITE_INSERT && IsTempSchemaTable(first))) {
-    return Refuse("temporary tables, views and triggers are not allowed: the next statement may "
-                  "run on another connection%s", "");
+    return Refuse(
+        "temporary tables, views and triggers are not allowed: the next statement may "
+        "run on another connection%s",
+        "");
   }
   const bool may_change_rows = rights_ == Rights::kWrite || rights_ == Rights::kExplain;
   switch (action) {

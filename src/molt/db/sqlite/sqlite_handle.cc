@@ -33,7 +33,8 @@ std::string EscapePath(std::string_view path) {
 }
 
 int OpenFlags(OpenAs as) {
-  int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+  int flags =
+      SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
   if (as == OpenAs::kReader) flags |= SQLITE_OPEN_READONLY;
   if (as == OpenAs::kWriter) flags |= SQLITE_OPEN_READWRITE;
   if (as == OpenAs::kCreator) flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -90,9 +91,9 @@ Result<Location> Locate(const SqliteOptions& options) {
   if (options.memory) {
     static std::atomic<std::uint64_t> counter = 0;
     // The name is what connections of one pool share; memdb needs the slash for that.
-    return Location{"file:/molt-" + std::to_string(getpid()) + "-" + std::to_string(++counter) +
-                        "?vfs=memdb",
-                    ":memory:", true};
+    return Location{
+        "file:/molt-" + std::to_string(getpid()) + "-" + std::to_string(++counter) + "?vfs=memdb",
+        ":memory:", true};
   }
   if (options.path.empty()) return InvalidQuery("the database's path is empty");
   if (options.path.find('\0') != std::string::npos) {
@@ -121,8 +122,8 @@ Result<DatabaseHandle> OpenHandle(const Location& location, OpenAs as, Guard& gu
   }
   static const ExecContext kNobody;
   const Guard::Scope scope(guard, kNobody, Rights::kDriver);
-  if (const int read = sqlite3_exec(opened, "SELECT 1 FROM sqlite_schema LIMIT 1", nullptr, nullptr,
-                                    nullptr);
+  if (const int read =
+          sqlite3_exec(opened, "SELECT 1 FROM sqlite_schema LIMIT 1", nullptr, nullptr, nullptr);
       read != SQLITE_OK) {
     if ((read & 0xFF) == SQLITE_CANTOPEN) {
       return Fail(CannotOpen(location, as, sqlite3_system_errno(opened), sqlite3_errmsg(opened)));

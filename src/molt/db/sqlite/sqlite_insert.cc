@@ -100,8 +100,8 @@ Status SqliteConnection::InsertBatch(const StatementLease& statement,
   for (std::int64_t row = 0; row < batch.num_rows; ++row) {
     if (row % kRowsPerCheck == 0) MOLT_RETURN_IF_ERROR(CheckContext(context));
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      Status bound = BindCell(statement.handle(), static_cast<int>(i) + 1, batch.columns[i], row,
-                              scratch[i]);
+      Status bound =
+          BindCell(statement.handle(), static_cast<int>(i) + 1, batch.columns[i], row, scratch[i]);
       if (!bound) [[unlikely]] {
         Error error = std::move(bound).error();
         error.message = "the value for column \"" + columns[i] + "\" " + error.message;

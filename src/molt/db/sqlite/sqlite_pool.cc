@@ -56,6 +56,8 @@ class SqlitePool final : public Pool {
   Result<Lease> Take(Access access, const ExecContext& context);
   Lease TakeIdle(Shelf& shelf, Access access);
   Result<Lease> OpenOne(Shelf& shelf, Access access, Lock lock);
+  std::unique_ptr<SqliteConnection> Replace(std::unique_ptr<SqliteConnection> doubtful,
+                                            Access access);
   Result<Lease> Wait(Access access, const ExecContext& context);
 
   const SqliteOptions options_;
@@ -136,8 +138,7 @@ Result<Lease> SqlitePool::OpenOne(Shelf& shelf, Access access, Lock lock) {
 Result<Lease> SqlitePool::Wait(Access access, const ExecContext& context) {
   Shelf& shelf = ShelfFor(access);
   const auto start = Deadline::Clock::now();
-  const Deadline until =
-      context.deadline.Earlier(Deadline::At(start + options_.busy_wait_max));
+  const Deadline until = context.deadline.Earlier(Deadline::At(start + options_.busy_wait_max));
   // Registered and unregistered without the mutex, which the callback takes.
   const CancelRegistration on_cancel = context.cancel.OnCancel([this, &shelf] {
     const Lock lock(mutex_);
@@ -170,15 +171,27 @@ Result<Lease> SqlitePool::Wait(Access access, const ExecContext& context) {
 void SqlitePool::GiveBack(std::unique_ptr<Connection> connection, Access access) {
   Shelf& shelf = ShelfFor(access);
   std::unique_ptr<SqliteConnection> returned(static_cast<SqliteConnection*>(connection.release()));
-  const bool reusable = returned->IsReusable();
+  if (!returned->IsReusable()) returned = Replace(std::move(returned), access);
   const Lock lock(mutex_);
-  if (reusable && !closed_) {
+  if (returned && !closed_) {
     shelf.idle.push_back(std::move(returned));
   } else {
     --shelf.open;
   }
   shelf.changed.notify_one();
   // `returned`, if it is still here, is closed after the lock is released: declared before it.
+}
+
+// Closes a connection in doubt. A new one that writes is opened when a write may have been left
+// half done: that undoes it, which readers cannot.
+std::unique_ptr<SqliteConnection> SqlitePool::Replace(std::unique_ptr<SqliteConnection> doubtful,
+                                                      Access access) {
+  const bool recover = access == Access::kWrite || doubtful->NeedsRecovery();
+  doubtful.reset();
+  if (!recover || options_.mode == OpenMode::kReadOnly) return nullptr;
+  auto writer = SqliteConnection::Open(location_, OpenAs::kWriter, options_);
+  if (!writer || access == Access::kRead) return nullptr;
+  return std::move(*writer);
 }
 
 void SqlitePool::Close() {

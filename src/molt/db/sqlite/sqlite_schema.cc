@@ -90,11 +90,11 @@ std::vector<std::string> ColumnsInReach(sqlite3* db, const Guard& guard, std::st
 
 Result<std::vector<std::string>> ListTables(sqlite3* db, const Guard& guard) {
   std::vector<std::string> names;
-  MOLT_RETURN_IF_ERROR(ForEachRow(
-      db, guard,
-      "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')"
-      " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
-      {}, [&](sqlite3_stmt* row) { names.push_back(ColumnText(row, 0)); }));
+  MOLT_RETURN_IF_ERROR(ForEachRow(db, guard,
+                                  "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')"
+                                  " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+                                  {},
+                                  [&](sqlite3_stmt* row) { names.push_back(ColumnText(row, 0)); }));
   return names;
 }
 

@@ -77,11 +77,20 @@ Result<PreparedStatement> StatementCache::Prepare(std::string_view sql) {
   if (sql.size() > static_cast<std::size_t>(kValueBytesMax)) {
     return InvalidQuery("the SQL is longer than 16 MiB");
   }
-  guard_.TakeEffects();
   sqlite3_stmt* handle = nullptr;
   const char* tail = nullptr;
-  const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
-                                      SQLITE_PREPARE_PERSISTENT, &handle, &tail);
+  const auto prepare = [&] {
+    guard_.TakeEffects();
+    return sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
+                              SQLITE_PREPARE_PERSISTENT, &handle, &tail);
+  };
+  int code = prepare();
+  if (code == SQLITE_ERROR && guard_.refusal().empty()) {
+    // The fault may lie in what SQLite remembers of the tables: a locked database keeps it from
+    // looking whether that is still true, and it does not say so. Reading it waits for the lock.
+    code = sqlite3_exec(db_, "SELECT 1 FROM sqlite_schema LIMIT 1", nullptr, nullptr, nullptr);
+    if (code == SQLITE_OK) code = prepare();
+  }
   PreparedStatement prepared;
   prepared.handle.reset(handle);
   if (code != SQLITE_OK) {

@@ -21,9 +21,9 @@ namespace molt::db::sqlite {
 
 // The columns of a statement's result, kept from its last run.
 struct ResultShape {
-  int reprepares = -1;                    // SQLite's count when `planned` was made
-  std::vector<types::LogicalType> hints;  // what the caller knew then
-  types::Schema planned;                  // types still unknown where only the values can tell
+  int reprepares = -1;                         // SQLite's count when `planned` was made
+  std::vector<types::LogicalType> hints;       // what the caller knew then
+  types::Schema planned;                       // types still unknown where only the values can tell
   std::shared_ptr<const types::Schema> found;  // of the last run's first batch
 };
 

@@ -29,8 +29,8 @@ Status BindAll(const PreparedStatement& statement, std::span<const types::Value>
                         (params.size() == 1 ? " was given" : " were given"));
   }
   // Reserved at once: SQLite keeps pointers to the texts inside.
-  formatted.reserve(static_cast<std::size_t>(
-      std::count_if(params.begin(), params.end(), NeedsFormatting)));
+  formatted.reserve(
+      static_cast<std::size_t>(std::count_if(params.begin(), params.end(), NeedsFormatting)));
   Parameter plain;
   int index = 0;
   for (const types::Value& value : params) {
@@ -87,9 +87,9 @@ void SqliteStream::Plan() {
   sqlite3_stmt* const handle = lease_.handle();
   ResultShape& shape = lease_->shape;
   const int reprepares = sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0);
-  if (shape.reprepares != reprepares || !std::equal(shape.hints.begin(), shape.hints.end(),
-                                                    statement_.column_types.begin(),
-                                                    statement_.column_types.end())) {
+  if (shape.reprepares != reprepares ||
+      !std::equal(shape.hints.begin(), shape.hints.end(), statement_.column_types.begin(),
+                  statement_.column_types.end())) {
     shape.reprepares = reprepares;
     shape.hints.assign(statement_.column_types.begin(), statement_.column_types.end());
     shape.planned.clear();

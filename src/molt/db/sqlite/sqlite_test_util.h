@@ -22,13 +22,14 @@
 namespace molt::db::sqlite {
 
 template <class T>
-Result<T> Run(Async<T> request) {
+Result<T> Await(Async<T> request) {
   asio::io_context loop;
   std::optional<Result<T>> outcome;
-  asio::co_spawn(loop, std::move(request), [&](const std::exception_ptr& failure, Result<T> result) {
-    if (failure) std::rethrow_exception(failure);
-    outcome = std::move(result);
-  });
+  asio::co_spawn(loop, std::move(request),
+                 [&](const std::exception_ptr& failure, Result<T> result) {
+                   if (failure) std::rethrow_exception(failure);
+                   outcome = std::move(result);
+                 });
   loop.run();
   return std::move(*outcome);
 }
@@ -43,7 +44,9 @@ class TemporaryFolder {
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] std::string File(std::string_view name) const { return path_ + "/" + std::string(name); }
+  [[nodiscard]] std::string File(std::string_view name) const {
+    return path_ + "/" + std::string(name);
+  }
 
  private:
   std::string path_;
@@ -76,14 +79,14 @@ inline void AddBatch(const types::RecordBatch& batch, Answer& answer) {
 inline Result<Answer> Drain(BatchStream& stream, const ExecContext& context = {}) {
   Answer answer;
   while (true) {
-    MOLT_ASSIGN(const types::RecordBatchPtr batch, Run(stream.Next(context)));
+    MOLT_ASSIGN(const types::RecordBatchPtr batch, Await(stream.Next(context)));
     if (!batch) return answer;
     AddBatch(*batch, answer);
   }
 }
 
 inline Result<Lease> Acquire(Pool& pool, Access access, const ExecContext& context = {}) {
-  return Run(pool.Acquire(access, context));
+  return Await(pool.Acquire(access, context));
 }
 
 inline Result<Answer> Query(Pool& pool, std::string_view sql,
@@ -92,7 +95,7 @@ inline Result<Answer> Query(Pool& pool, std::string_view sql,
                             const BatchLimits& limits = {}, const ExecContext& context = {}) {
   MOLT_ASSIGN(const Lease lease, Acquire(pool, Access::kRead, context));
   MOLT_ASSIGN(const std::unique_ptr<BatchStream> stream,
-              Run(lease->Query({sql, params, column_types}, limits, context)));
+              Await(lease->Query({sql, params, column_types}, limits, context)));
   return Drain(*stream, context);
 }
 
@@ -100,7 +103,7 @@ inline Result<ExecuteResult> Execute(Pool& pool, std::string_view sql,
                                      const std::vector<types::Value>& params = {},
                                      const ExecContext& context = {}) {
   MOLT_ASSIGN(const Lease lease, Acquire(pool, Access::kWrite, context));
-  return Run(lease->Execute({sql, params, {}}, context));
+  return Await(lease->Execute({sql, params, {}}, context));
 }
 
 inline std::shared_ptr<Pool> OpenMemory(SqliteOptions options = {}) {
@@ -129,7 +132,8 @@ inline types::Value Scalar(Pool& pool, std::string_view sql,
 // Gives the batches it was made of.
 class VectorSource : public BatchSource {
  public:
-  explicit VectorSource(std::vector<types::RecordBatchPtr> batches) : batches_(std::move(batches)) {}
+  explicit VectorSource(std::vector<types::RecordBatchPtr> batches)
+      : batches_(std::move(batches)) {}
   Result<types::RecordBatchPtr> Next() override {
     if (next_ == batches_.size()) return types::RecordBatchPtr();
     return batches_[next_++];
@@ -156,7 +160,7 @@ inline Result<std::int64_t> Insert(Pool& pool, const std::string& table,
                                    const std::vector<std::string>& columns, BatchSource& source,
                                    const ExecContext& context = {}) {
   MOLT_ASSIGN(const Lease lease, Acquire(pool, Access::kWrite, context));
-  return Run(lease->Insert({"", table}, columns, source, context));
+  return Await(lease->Insert({"", table}, columns, source, context));
 }
 
 }  // namespace molt::db::sqlite

@@ -142,8 +142,9 @@ Status BindBytes(sqlite3_stmt* statement, int index, std::string_view bytes, boo
   // A null pointer would be bound as NULL.
   const char* data = bytes.data() == nullptr ? "" : bytes.data();
   return FromBindCode(
-      is_text ? sqlite3_bind_text64(statement, index, data, bytes.size(), SQLITE_STATIC, SQLITE_UTF8)
-              : sqlite3_bind_blob64(statement, index, data, bytes.size(), SQLITE_STATIC));
+      is_text
+          ? sqlite3_bind_text64(statement, index, data, bytes.size(), SQLITE_STATIC, SQLITE_UTF8)
+          : sqlite3_bind_blob64(statement, index, data, bytes.size(), SQLITE_STATIC));
 }
 
 Status BindInt64(sqlite3_stmt* statement, int index, std::int64_t value) {
@@ -194,14 +195,16 @@ Status Parameter::Bind(sqlite3_stmt* statement, int index, const types::Value& v
 
 std::string_view TextOf(sqlite3_value* cell) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(cell));
-  if (text == nullptr) [[unlikely]] throw std::bad_alloc();
+  if (text == nullptr) [[unlikely]]
+    throw std::bad_alloc();
   return {text, static_cast<std::size_t>(sqlite3_value_bytes(cell))};
 }
 
 std::string_view BlobOf(sqlite3_value* cell) {
   const auto* blob = static_cast<const char*>(sqlite3_value_blob(cell));
   const auto size = static_cast<std::size_t>(sqlite3_value_bytes(cell));
-  if (blob == nullptr && size != 0) [[unlikely]] throw std::bad_alloc();
+  if (blob == nullptr && size != 0) [[unlikely]]
+    throw std::bad_alloc();
   return {blob, size};
 }
 

@@ -28,6 +28,7 @@ class Parameter {
   // this object must live until the statement is reset or bound again. An error does not say where
   // the value came from; the caller adds it.
   [[nodiscard]] Status Bind(sqlite3_stmt* statement, int index, const types::Value& value);
+
  private:
   [[nodiscard]] Status BindText(sqlite3_stmt* statement, int index, std::string text);
 
