@@ -256,9 +256,12 @@ class Binder {
       if (!Identical(Unaliased(q_.select[i]), Unaliased(e))) continue;
       if (e->op == Op::kAlias && bound_.select[i].name != e->name) continue;
       // Two results of one name: ordering by the name would be ambiguous.
-      const auto same_name = [&](const BoundColumn& c) { return c.name == bound_.select[i].name; };
+      // Some engines fold the case of names.
+      const auto same_name = [&](const BoundColumn& c) {
+        return strcasecmp(c.name.c_str(), bound_.select[i].name.c_str()) == 0;
+      };
       if (std::count_if(bound_.select.begin(), bound_.select.end(), same_name) > 1 &&
-          CountLiterals(e) == 0 && bound_.select[i].renamed) {
+          (CountLiterals(e) == 0 || !q_.distinct) && bound_.select[i].renamed) {
         continue;
       }
       if (CountLiterals(e) > 0) bound_.depends_on_values = true;
@@ -381,8 +384,9 @@ class Binder {
 
   [[nodiscard]] tl::unexpected<Error> UnknownTable(const ExprNode& node) const {
     std::string tables;
-    for (const ScopeTable& table : scope_) {
-      tables += (tables.empty() ? "\"" : ", \"") + table.def->Key() + "\"";
+    const std::size_t visible = visible_ == 0 ? scope_.size() : visible_;
+    for (std::size_t i = 0; i < visible; ++i) {
+      tables += (tables.empty() ? "\"" : ", \"") + scope_[i].def->Key() + "\"";
     }
     return InvalidQuery("column \"" + node.qualifier + "\".\"" + node.name +
                         "\" is of a table that is not in the query here (it has " + tables +

@@ -93,9 +93,7 @@ TEST(Binder, MistakesMadeWhileBuildingAreReported) {
 }
 
 TEST(Binder, IdentifiersAreChecked) {
-  const auto column = [](std::string name) {
-    return From(kUsers).Where(kUsers[name] == 1);
-  };
+  const auto column = [](std::string name) { return From(kUsers).Where(kUsers[name] == 1); };
   EXPECT_EQ(Mistake(column("")), "a column name is empty");
   EXPECT_EQ(Mistake(column(std::string(255, 'x'))), "no error");
   EXPECT_THAT(Mistake(column(std::string(256, 'x'))), HasSubstr("longer than 255 bytes"));
@@ -170,8 +168,7 @@ TEST(BinderSelect, EveryColumnGetsAName) {
 
 TEST(BinderAggregate, IsAllowedWhereGroupsAre) {
   const Expr many = CountAll() > 1;
-  EXPECT_EQ(Mistake(From(kUsers).Where(many)),
-            "count(…) is not allowed in where; use having(...)");
+  EXPECT_EQ(Mistake(From(kUsers).Where(many)), "count(…) is not allowed in where; use having(...)");
   EXPECT_THAT(Mistake(From(kUsers).Select({CountAll()}).GroupBy({kId.Sum()})),
               HasSubstr("not allowed in group_by"));
   EXPECT_THAT(Mistake(From(kUsers).Joined({JoinKind::kInner, kOrders, many})),
@@ -209,8 +206,8 @@ TEST(BinderGroupBy, AnExpressionEqualToAKeyIsThatKey) {
 }
 
 TEST(BinderGroupBy, KeysWithoutValuesDependOnStructureAlone) {
-  const BoundQuery q = Bound(
-      From(kUsers).Select({kId, CountAll()}).Where(kId > 5).GroupBy({kId}).Having({kId < 9}));
+  const BoundQuery q =
+      Bound(From(kUsers).Select({kId, CountAll()}).Where(kId > 5).GroupBy({kId}).Having({kId < 9}));
   EXPECT_FALSE(q.depends_on_values);
   EXPECT_EQ(q.where[0].args[1].literal, 0);
   EXPECT_EQ(q.having[0].args[1].literal, 1);
@@ -268,13 +265,11 @@ TEST(BinderTypes, ThatDoNotFitAreNamed) {
   EXPECT_THAT(where(kId.In({1, "x"})), HasSubstr("by in"));
   EXPECT_THAT(where(kUsers["photo"].Between(1, 2)), HasSubstr("by between"));
   EXPECT_EQ(where(kId), "no error");  // engines without booleans
-  EXPECT_EQ(where(kUsers["email"]),
-            "where needs conditions, column \"users\".\"email\" is utf8");
+  EXPECT_EQ(where(kUsers["email"]), "where needs conditions, column \"users\".\"email\" is utf8");
   EXPECT_EQ(where((kId == 1) && kUsers["email"]),
             "and needs conditions, column \"users\".\"email\" is utf8");
   EXPECT_EQ(where(kId.Like("1%")), "like needs text, column \"users\".\"id\" is int64");
-  EXPECT_EQ(where(-kUsers["email"] == 1),
-            "neg needs a number, column \"users\".\"email\" is utf8");
+  EXPECT_EQ(where(-kUsers["email"] == 1), "neg needs a number, column \"users\".\"email\" is utf8");
   EXPECT_THAT(where(kUsers["email"] * 2 == 1), HasSubstr("mul needs numbers"));
   EXPECT_THAT(where(kUsers["score"] % 2 == 1.0), HasSubstr("mod needs whole numbers"));
   EXPECT_EQ(where(kUsers["born"] > "2000-01-01"), "no error");  // text stands for dates

@@ -18,6 +18,7 @@ struct BoundExpr {
   std::string qualifier;           // kColumn
   std::string name;                // kColumn, kAlias
   int literal = -1;                // kLiteral: its place in CollectLiterals' order
+  bool as_timestamp = false;       // kLiteral: a date that stands for its midnight
   bool constant = false;           // kConstant
   std::vector<std::string> parts;  // kRaw
 };

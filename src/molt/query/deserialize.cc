@@ -79,7 +79,7 @@ class Reader {
     }
     const Path raw_path{&path, "raw"};
     MOLT_ASSIGN(Expr raw, ReadExpr(*document.Find("raw"), raw_path, 1));
-    const Query query = Query::FromRaw(std::move(raw));
+    Query query = Query::FromRaw(std::move(raw));
     MOLT_RETURN_IF_ERROR(Check(query->raw, raw_path));
     return query;
   }

@@ -56,13 +56,14 @@ bool IsNullLiteral(const Expr& e) { return e->op == Op::kLiteral && types::IsNul
 // What is wrong with a NULL literal among these arguments; empty if nothing is.
 std::string_view NullMistake(Op op, const std::vector<Expr>& args) {
   const bool membership = op == Op::kIn || op == Op::kNotIn;
-  if (!membership && op != Op::kBetween && !IsComparison(op)) return {};
+  if (!membership && op != Op::kBetween && !IsComparison(op) && !IsTextMatch(op)) return {};
   const std::ptrdiff_t first = membership ? 1 : 0;
   if (std::none_of(args.begin() + first, args.end(), IsNullLiteral)) return {};
   if (membership) {
     return "None inside in_() or not_in() compares as unknown; leave it out and add "
            "`| column.is_null()` (or `& column.is_not_null()`)";
   }
+  if (IsTextMatch(op)) return "matching with None is never true; use is_null()";
   if (op == Op::kBetween) return "between(...) with None is never true; use <= or >= alone";
   return "comparing with None by <, <=, > or >= is never true; use == None or is_null()";
 }

@@ -30,7 +30,8 @@ inline constexpr std::uint32_t kExprNodesMax = 200'000;
 // The types of single values. Nothing that merely converts to one of them: the operators below
 // would take over `!` and `&&` of every such type.
 template <class T>
-concept IsLiteral = std::constructible_from<types::Value, T> &&
+concept IsLiteral =
+    std::constructible_from<types::Value, T> &&
     (std::is_arithmetic_v<T> || std::same_as<T, std::string> || std::same_as<T, types::Null> ||
      std::same_as<T, types::Bytes> || std::same_as<T, types::Date> ||
      std::same_as<T, types::Time> || std::same_as<T, types::Timestamp> ||

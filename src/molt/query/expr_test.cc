@@ -108,6 +108,9 @@ TEST(Expr, NullWhereItWouldMatchNothingIsAMistake) {
     EXPECT_THAT(Mistake(Expr::Make(op, {x, null})), HasSubstr("is_null()"));
     EXPECT_THAT(Mistake(Expr::Make(op, {null, x})), HasSubstr("is_null()"));
   }
+  for (int op = static_cast<int>(Op::kLike); op <= static_cast<int>(Op::kIContains); ++op) {
+    EXPECT_THAT(Mistake(Expr::Make(static_cast<Op>(op), {x, null})), HasSubstr("is_null()"));
+  }
   EXPECT_THAT(Mistake(x.In({1, null})), HasSubstr("None inside in_()"));
   EXPECT_THAT(Mistake(x.NotIn({null})), HasSubstr("None inside in_()"));
   EXPECT_THAT(Mistake(x.Between(null, 3)), HasSubstr("between(...) with None"));

@@ -25,9 +25,7 @@ std::string Nested(std::size_t count) {
   return text + R"(,"nulls":"last"}]}})";
 }
 
-std::string Mistake(const Result<Query>& read) {
-  return read ? "no error" : read.error().message;
-}
+std::string Mistake(const Result<Query>& read) { return read ? "no error" : read.error().message; }
 std::string Mistake(const Result<std::string>& written) {
   return written ? "no error" : written.error().message;
 }
@@ -51,8 +49,8 @@ TEST(SerializeLimits, ADeeperOneIsRefusedByWhoeverMeetsItFirst) {
     args.push_back(std::move(document));
     document = types::Document::Map{{"op", "neg"}, {"args", std::move(args)}};
   }
-  document = types::Document::Map{
-      {"molt_ir", 1}, {"query", types::Document::Map{{"raw", std::move(document)}}}};
+  document = types::Document::Map{{"molt_ir", 1},
+                                  {"query", types::Document::Map{{"raw", std::move(document)}}}};
   EXPECT_THAT(Mistake(FromDocument(document)), HasSubstr("nested deeper than 120 levels"));
 }
 

@@ -25,8 +25,8 @@ class Decisions {
   bool Maybe() { return Below(2) == 1; }
 
   std::string Name() {
-    static const std::string kNames[] = {"id", "a", "", "odd \"name\"", "€", std::string(255, 'n'),
-                                         std::string("\0\n\x1f", 3)};
+    static const std::string kNames[] = {
+        "id", "a", "", "odd \"name\"", "€", std::string(255, 'n'), std::string("\0\n\x1f", 3)};
     return kNames[Below(std::size(kNames))];
   }
   std::string Bytes() {

@@ -1,7 +1,12 @@
 #include "molt/query/serialize.h"
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -63,20 +68,66 @@ TEST(Serialize, AQueryReadsAsTheSpecificationSays) {
             R"("nulls":"first"}],"limit":{"op":"value","type":"int64","value":100}}})");
 }
 
+// docs/spec/query_ir.md.
+std::string Specification() {
+  const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
+  std::ifstream file(root / "docs/spec/query_ir.md");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// What stands between the fences of the last block of that kind.
+std::string LastBlock(const std::string& text, const std::string& kind) {
+  const std::size_t start = text.rfind("```" + kind + "\n") + kind.size() + 4;
+  return text.substr(start, text.find("```", start) - start);
+}
+
+TEST(Serialize, TheExampleOfTheSpecificationIsTrue) {
+  const Query q = From(kUsers)
+                      .Where(kUsers["email"].EndsWith("@austin.edu"))
+                      .Select({kId, kUsers["email"]})
+                      .Limit(100);
+  const std::string text = Specification();
+  EXPECT_EQ(Json(FromJson(LastBlock(text, "json")).value()), Json(q));
+  std::istringstream lines(LastBlock(text, "text"));
+  std::string bytes;
+  for (std::string line; std::getline(lines, line);) {
+    std::string hex = line.substr(0, line.find('#'));
+    hex.erase(std::remove(hex.begin(), hex.end(), ' '), hex.end());
+    for (std::size_t i = 0; i < hex.size(); i += 2) {
+      bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+    }
+  }
+  EXPECT_EQ(bytes, ToMsgPack(q).value());
+}
+
+TEST(Serialize, TheSpecificationKnowsEveryOperationAndType) {
+  const std::string text = Specification();
+  for (int i = static_cast<int>(Op::kColumn); i <= static_cast<int>(Op::kArrayAgg); ++i) {
+    const std::string name(InfoOf(static_cast<Op>(i)).name);
+    EXPECT_THAT(text, HasSubstr("`" + name + "`"));
+  }
+  for (int i = 0; i <= static_cast<int>(TypeId::kUuid); ++i) {
+    const std::string name(types::TypeName(static_cast<TypeId>(i)));
+    EXPECT_THAT(text, HasSubstr("\"" + name + "\""));
+  }
+}
+
 TEST(Serialize, WhatHasItsDefaultIsLeftOut) {
   EXPECT_EQ(Json(From(kUsers)), R"({"molt_ir":1,"query":{"from":{"name":"users"}}})");
   EXPECT_EQ(Json(From(kUsers).Select({CountAll()})),
             R"({"molt_ir":1,"query":{"from":{"name":"users"},"select":[{"op":"count"}]}})");
   // And may be said all the same.
   const auto verbose = FromJson(
-      R"({"query":{"distinct":false,"where":[],"select":[{"distinct":false,"args":[],"op":"count"}],)"
+      R"({"query":{"distinct":false,"where":[],)"
+      R"("select":[{"distinct":false,"args":[],"op":"count"}],)"
       R"("from":{"as":"","schema":"","name":"users"}},"molt_ir":1})");
   ASSERT_TRUE(verbose) << verbose.error().message;
   EXPECT_EQ(Json(*verbose), Json(From(kUsers).Select({CountAll()})));
 }
 
 TEST(Serialize, EveryClauseComesBack) {
-  const types::Schema columns = {{"id", TypeId::kInt64, false}, {"email", TypeId::kUtf8}, {"x", {}}};
+  const types::Schema columns = {
+      {"id", TypeId::kInt64, false}, {"email", TypeId::kUtf8}, {"x", {}}};
   const Table events = Table("analytics.events", columns).As("e");
   const Table none("none", types::Schema{});
   Query q = From(events).Distinct().Offset(0).Limit(INT64_MAX);
@@ -143,7 +194,7 @@ TEST(Serialize, EveryValueComesBackExactly) {
       types::Bytes{every_byte},
       types::Bytes{"a"},
       types::Bytes{"ab"},
-      types::Date{-719'162},  // 0001-01-01
+      types::Date{-719'162},   // 0001-01-01
       types::Date{2'932'896},  // 9999-12-31
       types::Date{-1},
       types::Time{0},
@@ -250,9 +301,8 @@ TEST(Deserialize, UnknownKeysAreNamed) {
 }
 
 TEST(Deserialize, UnknownOperationsAreNamedWithTheirPath) {
-  EXPECT_EQ(
-      RefusedClauses(R"("where":[{"op":"count"},{"op":"not","args":[{"op":"is_nul"}]}])"),
-      "query.where[1].args[0]: unknown op \"is_nul\" (did you mean \"is_null\"?)");
+  EXPECT_EQ(RefusedClauses(R"("where":[{"op":"count"},{"op":"not","args":[{"op":"is_nul"}]}])"),
+            "query.where[1].args[0]: unknown op \"is_nul\" (did you mean \"is_null\"?)");
   EXPECT_EQ(RefusedExpr(R"({"op":"error"})"), "query.where[0]: unknown op \"error\"");
   EXPECT_EQ(RefusedExpr(R"({"op":1})"), "query.where[0].op: expected a string, got integer");
   EXPECT_EQ(RefusedExpr("{}"), "query.where[0]: \"op\" is missing");
@@ -262,7 +312,8 @@ TEST(Deserialize, UnknownOperationsAreNamedWithTheirPath) {
 TEST(Deserialize, WrongKindsAreNamedWithTheirPath) {
   EXPECT_EQ(RefusedQuery(R"("from":"users")"), "query.from: expected a map, got string");
   EXPECT_EQ(RefusedQuery(R"("select":[])"), "query: \"from\" is missing");
-  EXPECT_EQ(RefusedQuery(R"("from":{"name":1})"), "query.from.name: expected a string, got integer");
+  EXPECT_EQ(RefusedQuery(R"("from":{"name":1})"),
+            "query.from.name: expected a string, got integer");
   EXPECT_EQ(RefusedQuery(R"("from":{"name":"t","columns":[{"name":"a","type":"int"}]})"),
             "query.from.columns[0].type: unknown type \"int\"");
   EXPECT_EQ(RefusedQuery(R"("from":{"name":"t","columns":[{"name":"a"}]})"),
@@ -270,11 +321,11 @@ TEST(Deserialize, WrongKindsAreNamedWithTheirPath) {
   EXPECT_EQ(RefusedClauses(R"("where":{})"), "query.where: expected an array, got map");
   EXPECT_EQ(RefusedClauses(R"("distinct":1)"),
             "query.distinct: expected true or false, got integer");
-  EXPECT_EQ(RefusedClauses(R"("joins":[{"kind":"outer","table":{"name":"t"}}])"),
-            "query.joins[0].kind: unknown kind of join \"outer\"; there are inner, left, right, full "
-            "and cross");
-  EXPECT_EQ(RefusedClauses(R"("joins":[{"kind":"left"}])"),
-            "query.joins[0]: \"table\" is missing");
+  EXPECT_EQ(
+      RefusedClauses(R"("joins":[{"kind":"outer","table":{"name":"t"}}])"),
+      "query.joins[0].kind: unknown kind of join \"outer\"; there are inner, left, right, full "
+      "and cross");
+  EXPECT_EQ(RefusedClauses(R"("joins":[{"kind":"left"}])"), "query.joins[0]: \"table\" is missing");
   EXPECT_EQ(RefusedClauses(R"("order_by":[{"expr":{"op":"count"}}])"),
             "query.order_by[0]: \"nulls\" is missing");
   EXPECT_EQ(RefusedClauses(R"("order_by":[{"expr":{"op":"count"},"nulls":"LAST"}])"),

@@ -37,7 +37,10 @@ Family FamilyOf(LogicalType type) {
 }
 
 // Text stands for dates and times (ISO 8601), numbers for booleans in engines without them.
+// Dates and times of different kinds are the same instant on one engine and text of another length
+// on the next.
 bool Comparable(LogicalType a, LogicalType b) {
+  if (FamilyOf(a) == Family::kTemporal && FamilyOf(b) == Family::kTemporal) return a.id == b.id;
   const Family x = std::min(FamilyOf(a), FamilyOf(b));
   const Family y = std::max(FamilyOf(a), FamilyOf(b));
   return x == y || x == Family::kAny || (x == Family::kText && y == Family::kTemporal) ||
@@ -51,7 +54,21 @@ bool Is(const BoundExpr& e, Family family) {
 
 std::string TypeText(const BoundExpr& e) { return std::string(types::TypeName(e.type)); }
 
-Status NeedComparable(const BoundExpr& expr) {
+// A date given as a value and compared with timestamps stands for its midnight.
+void DatesToTimestamps(BoundExpr& expr) {
+  const bool any = std::any_of(expr.args.begin(), expr.args.end(), [](const BoundExpr& arg) {
+    return arg.type.id == TypeId::kTimestamp;
+  });
+  if (!any) return;
+  for (BoundExpr& arg : expr.args) {
+    if (arg.op != Op::kLiteral || arg.type.id != TypeId::kDate) continue;
+    arg.type = TypeId::kTimestamp;
+    arg.as_timestamp = true;
+  }
+}
+
+Status NeedComparable(BoundExpr& expr) {
+  DatesToTimestamps(expr);
   for (std::size_t i = 1; i < expr.args.size(); ++i) {
     if (Comparable(expr.args[0].type, expr.args[i].type)) continue;
     return InvalidQuery(Describe(expr.args[0]) + " (" + TypeText(expr.args[0]) +

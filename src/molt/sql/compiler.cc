@@ -23,6 +23,11 @@ class Compiler {
     } else {
       MOLT_RETURN_IF_ERROR(WriteSelect());
     }
+    if (!writer_.too_long_name().empty()) {
+      return Unsupported(std::string(d_.name) + ": the name \"" + writer_.too_long_name() +
+                         "\" is longer than " + std::to_string(d_.name_bytes_max) +
+                         " bytes, where the engine cuts names off; use a shorter one");
+    }
     if (out_.slots.size() > d_.params_max) {
       return Unsupported(std::string(d_.name) + ": the query binds " +
                          std::to_string(out_.slots.size()) + " values, the engine takes " +
@@ -182,6 +187,15 @@ Result<CompiledQuery> Compile(const query::BoundQuery& query, const Dialect& dia
   return Compiler(query, dialect, layout).Run();
 }
 
+namespace {
+types::Value AtMidnight(const types::Value& literal) {
+  const auto* date = std::get_if<types::Date>(&literal);
+  if (date == nullptr) return literal;
+  constexpr std::int64_t kMicrosPerDay = 86'400'000'000;
+  return types::Timestamp{date->days * kMicrosPerDay, false};
+}
+}  // namespace
+
 Result<std::vector<types::Value>> BindParams(const CompiledQuery& compiled,
                                              const query::Query& query) {
   std::vector<types::Value> params;
@@ -191,6 +205,10 @@ Result<std::vector<types::Value>> BindParams(const CompiledQuery& compiled,
   params.reserve(compiled.slots.size());
   for (const ParamSlot& slot : compiled.slots) {
     const types::Value& literal = *literals[static_cast<std::size_t>(slot.literal)];
+    if (slot.as_timestamp) {
+      params.push_back(AtMidnight(literal));
+      continue;
+    }
     if (slot.pattern.kind == PatternKind::kNone) {
       params.push_back(literal);
       continue;

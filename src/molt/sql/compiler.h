@@ -16,6 +16,7 @@ namespace molt::sql {
 struct ParamSlot {
   int literal = 0;  // its place in query::CollectLiterals' order
   Pattern pattern;
+  bool as_timestamp = false;  // a date is bound as its midnight
   friend bool operator==(const ParamSlot&, const ParamSlot&) = default;
 };
 

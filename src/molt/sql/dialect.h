@@ -43,6 +43,7 @@ struct Dialect {
   std::string_view name;
   PlaceholderStyle placeholder = PlaceholderStyle::kDollar;
   std::size_t params_max = 65'535;
+  std::size_t name_bytes_max = 255;  // a longer identifier would be cut off
   // Case-sensitive matching by GLOB instead of LIKE (SQLite, where LIKE ignores ASCII case); then
   // LIKE … ESCAPE serves where case is to be ignored, for ASCII patterns.
   bool matches_by_glob = false;
@@ -50,7 +51,7 @@ struct Dialect {
   std::string_view offset_needs_limit = {};  // what stands for "no limit" before OFFSET
   bool distinct_string_agg = true;           // whether string_agg takes DISTINCT
   std::string_view float_type = "double precision";
-  std::string_view sum_type = {};       // SUM and AVG of integers are cast so that all
+  std::string_view sum_type = {};       // SUM, and AVG and the like, of integers are cast so that all
   std::string_view avg_type = {};       // engines give int64 and float64; empty: no need
   std::span<const Spelling> spellings;  // where it differs from the common ones
 

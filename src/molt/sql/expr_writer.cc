@@ -58,7 +58,7 @@ Result<Precedence> ExprWriter::WriteBare(const BoundExpr& e) {
       WriteName(e.name);
       return Precedence::kAtom;
     case Op::kLiteral:
-      WritePlaceholder({e.literal, {}});
+      WritePlaceholder({e.literal, {}, e.as_timestamp});
       return Precedence::kAtom;
     case Op::kConstant:
       Write(e.constant ? "TRUE" : "FALSE");
@@ -80,8 +80,11 @@ Result<Precedence> ExprWriter::WriteBare(const BoundExpr& e) {
       return WriteTemplate(e, "CAST({0} AS " + std::string(d_.float_type) + ") / NULLIF({1}, 0)",
                            Precedence::kMul);
     case Op::kAdd:
-      if (e.type.id == TypeId::kUtf8) return WriteTemplate(e, "({0} || {1})", Precedence::kAtom);
-      break;
+      if (e.type.id != TypeId::kUtf8) break;
+      Write("(");
+      MOLT_RETURN_IF_ERROR(WriteConcatenation(e));
+      Write(")");
+      return Precedence::kAtom;
     default:
       break;
   }
@@ -113,8 +116,9 @@ Result<Precedence> ExprWriter::WriteTemplate(const BoundExpr& e, std::string_vie
     const auto arg = static_cast<std::size_t>(text[i + 1] - '0');
     const char before = i == 0 ? ' ' : text[i - 1];
     const char after = i + 3 < text.size() ? text[i + 3] : ' ';
-    const bool enclosed = (before == '(' || before == ' ') && (after == ')' || after == ',') &&
-                          precedence == Precedence::kAtom;
+    const bool to_the_end = after == ')' || after == ',' || text.substr(i + 3).starts_with(" AS ");
+    const bool enclosed =
+        to_the_end && (before == '(' || (before == ' ' && precedence == Precedence::kAtom));
     const auto tighter = precedence == Precedence::kAtom
                              ? Precedence::kAdd
                              : static_cast<Precedence>(static_cast<int>(precedence) + 1);
@@ -127,6 +131,21 @@ Result<Precedence> ExprWriter::WriteTemplate(const BoundExpr& e, std::string_vie
     i += 2;
   }
   return precedence;
+}
+
+// Joined texts without their parentheses: || is associative. Engines differ in how tightly it
+// binds, so what is joined and the whole get some.
+Status ExprWriter::WriteConcatenation(const BoundExpr& e) {
+  for (std::size_t i = 0; i < e.args.size(); ++i) {
+    if (i > 0) Write(" || ");
+    const BoundExpr& arg = e.args[i];
+    if (arg.op == Op::kAdd && arg.type.id == TypeId::kUtf8) {
+      MOLT_RETURN_IF_ERROR(WriteConcatenation(arg));
+    } else {
+      MOLT_RETURN_IF_ERROR(WriteExpr(arg, Precedence::kAtom));
+    }
+  }
+  return {};
 }
 
 Result<Precedence> ExprWriter::WriteChain(const BoundExpr& e, std::string_view between,
@@ -170,7 +189,7 @@ Result<Precedence> ExprWriter::WriteTextMatch(const BoundExpr& e) {
     Write(folds ? " ILIKE " : " LIKE ");
   }
   if (e.args[1].op == Op::kLiteral) {
-    WritePlaceholder({e.args[1].literal, pattern});
+    WritePlaceholder({e.args[1].literal, pattern, false});
   } else {
     MOLT_RETURN_IF_ERROR(WriteExpr(e.args[1], Precedence::kAdd));
   }
@@ -199,7 +218,8 @@ Result<Precedence> ExprWriter::WriteAggregate(const BoundExpr& e) {
   if (e.op == Op::kSum && argument == TypeId::kInt64 && !d_.sum_type.empty()) {
     text = "CAST(" + text + " AS " + std::string(d_.sum_type) + ")";
   }
-  if (e.op == Op::kAvg && argument != TypeId::kFloat64 && e.args[0].type.IsKnown() &&
+  const bool gives_float = e.op == Op::kAvg || e.op == Op::kStddev || e.op == Op::kVariance;
+  if (gives_float && argument != TypeId::kFloat64 && e.args[0].type.IsKnown() &&
       !d_.avg_type.empty()) {
     text = "CAST(" + text + " AS " + std::string(d_.avg_type) + ")";
   }
@@ -228,6 +248,7 @@ void ExprWriter::WritePlaceholder(const ParamSlot& slot) {
 
 
 void ExprWriter::WriteName(std::string_view name) {
+  if (name.size() > d_.name_bytes_max && too_long_name_.empty()) too_long_name_ = name;
   out_.sql += '"';
   for (const char c : name) {
     if (c == '"') out_.sql += '"';

@@ -1,6 +1,7 @@
 // Expressions as SQL text.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "molt/sql/compiler.h"
@@ -19,6 +20,8 @@ class ExprWriter {
   [[nodiscard]] Status WriteRaw(const query::BoundExpr& e);
   // An identifier, quoted.
   void WriteName(std::string_view name);
+  // The first name longer than the dialect allows; empty: none.
+  [[nodiscard]] const std::string& too_long_name() const { return too_long_name_; }
   void Write(std::string_view text) { out_.sql += text; }
 
  private:
@@ -27,6 +30,7 @@ class ExprWriter {
   Result<Precedence> WriteSpelled(const query::BoundExpr& e);
   Result<Precedence> WriteTemplate(const query::BoundExpr& e, std::string_view text,
                                    Precedence precedence);
+  [[nodiscard]] Status WriteConcatenation(const query::BoundExpr& e);
   Result<Precedence> WriteChain(const query::BoundExpr& e, std::string_view between,
                                 Precedence precedence);
   Result<Precedence> WriteIn(const query::BoundExpr& e, std::string_view keyword);
@@ -37,6 +41,7 @@ class ExprWriter {
 
   const Dialect& d_;
   CompiledQuery& out_;
+  std::string too_long_name_;
 };
 
 }  // namespace molt::sql

@@ -31,6 +31,10 @@ Result<types::Value> MakePattern(Pattern pattern, const types::Value& text) {
         "sqlite: matching without regard to case is limited to ASCII text, and the text here is "
         "not; match with case, or keep a folded copy of the column");
   }
+  if (pattern.style != PatternStyle::kLike && plain->find('\0') != std::string::npos) {
+    return Unsupported(
+        "sqlite: a pattern ends at its first NUL character, so text to match must have none");
+  }
   const bool glob = pattern.style == PatternStyle::kGlob;
   const char any = glob ? '*' : '%';
   const char one = glob ? '?' : '_';

@@ -17,6 +17,7 @@ constexpr std::array kSpellings = {
 
 const Dialect kPostgres = {
     .name = "postgres",
+    .name_bytes_max = 63,
     .sum_type = "bigint",
     .avg_type = "double precision",
     .spellings = kSpellings,
