@@ -88,13 +88,13 @@ void BindOperators(Class& cls) {
           nb::sig("def __neg__(self) -> Expr[T]"));
 
   cls.def("__and__", [](const Expr& a, nb::handle b) { return Checked(a && ToCondition(b)); },
-          nb::arg("other"), nb::sig("def __and__(self, other: Expr[bool] | bool) -> Expr[bool]"));
+          nb::arg("other").none(), nb::sig("def __and__(self, other: Expr[bool] | bool) -> Expr[bool]"));
   cls.def("__rand__", [](const Expr& a, nb::handle b) { return Checked(ToCondition(b) && a); },
-          nb::arg("other"), nb::sig("def __rand__(self, other: bool) -> Expr[bool]"));
+          nb::arg("other").none(), nb::sig("def __rand__(self, other: bool) -> Expr[bool]"));
   cls.def("__or__", [](const Expr& a, nb::handle b) { return Checked(a || ToCondition(b)); },
-          nb::arg("other"), nb::sig("def __or__(self, other: Expr[bool] | bool) -> Expr[bool]"));
+          nb::arg("other").none(), nb::sig("def __or__(self, other: Expr[bool] | bool) -> Expr[bool]"));
   cls.def("__ror__", [](const Expr& a, nb::handle b) { return Checked(ToCondition(b) || a); },
-          nb::arg("other"), nb::sig("def __ror__(self, other: bool) -> Expr[bool]"));
+          nb::arg("other").none(), nb::sig("def __ror__(self, other: bool) -> Expr[bool]"));
   cls.def("__invert__", [](const Expr& self) { return Checked(!self); },
           nb::sig("def __invert__(self) -> Expr[bool]"));
   cls.def("__bool__", [](const Expr&) -> bool { RaiseTruth(); },
@@ -122,7 +122,7 @@ void BindPredicates(Class& cls) {
           [](const Expr& self, nb::handle low, nb::handle high) {
             return Checked(self.Between(ToExpr(low), ToExpr(high)));
           },
-          nb::arg("low"), nb::arg("high"),
+          nb::arg("low").none(), nb::arg("high").none(),
           nb::sig("def between(self, low: typing.Any, high: typing.Any) -> Expr[bool]"),
           "low <= self <= high.");
   cls.def("is_null", [](const Expr& self) { return Checked(self.IsNull()); },
@@ -133,7 +133,7 @@ void BindPredicates(Class& cls) {
   const auto match = [&](const std::string& name, Op op, const char* doc) {
     cls.def(name.c_str(),
             [op](const Expr& self, nb::handle text) { return Binary(op, self, text); },
-            nb::arg("text"),
+            nb::arg("text").none(),
             nb::sig(("def " + name + "(self, text: str | Expr[typing.Any]) -> Expr[bool]").c_str()),
             doc);
   };
@@ -147,7 +147,7 @@ void BindPredicates(Class& cls) {
   match("iendswith", Op::kIEndsWith, "Like endswith(), ignoring case.");
   match("icontains", Op::kIContains, "Like contains(), ignoring case.");
 
-  cls.def("as_", [](const Expr& self, std::string name) { return Checked(self.As(std::move(name))); },
+  cls.def("as_", [](const Expr& self, const nb::str& name) { return Checked(self.As(ToText(name))); },
           nb::arg("name"), nb::sig("def as_(self, name: str) -> Expr[T]"),
           "Names the column in the result.");
   cls.def("asc",

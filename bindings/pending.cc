@@ -104,7 +104,12 @@ Pending::Pending(std::string name, nb::object database, std::optional<double> ti
     : name_(std::move(name)), database_(std::move(database)), timeout_(timeout) {}
 
 Pending::~Pending() {
-  Cancel();  // whatever still runs has nobody to wait for it
+  // Whatever waits or runs has nobody to wait for it.
+  if (turn_ && turn_->GiveUp()) {
+    done_();
+  } else if (cancel_) {
+    cancel_->Cancel();
+  }
   if (used_) return;
   const nb::error_scope keep;
   const std::string text =
@@ -139,13 +144,37 @@ nb::object Pending::Result(std::optional<double> timeout) {
   return Take();
 }
 
-void Pending::Start(std::shared_ptr<CompletionQueue> queue, std::uint64_t id) {
+void Pending::Cancel() {
+  if (!cancel_ || GiveUp({ErrorCode::kCancelled, "the request was cancelled", {}, false})) return;
+  const nb::gil_scoped_release release;
+  cancel_->Cancel();
+}
+
+void Pending::Expire() {
+  GiveUp({ErrorCode::kTimeout, "the timeout passed while waiting for a free thread", {}, false});
+}
+
+bool Pending::GiveUp(Error error) {
+  if (!turn_ || !turn_->GiveUp()) return false;
+  SetError(std::move(error));
+  done_();
+  return true;
+}
+
+std::optional<double> Pending::Start(std::shared_ptr<CompletionQueue> queue, std::uint64_t id) {
   MarkUsed();
   engine::Database& db = nb::cast<DatabaseHandle&>(database_).Get();
   db::ExecContext context = db.WithDefaults(Context(std::nullopt));
   context.cancel = cancel_.emplace().Token();
-  const nb::gil_scoped_release release;
-  Submit(db, context, [queue = std::move(queue), id] { queue->Push(id); });
+  turn_ = std::make_shared<Turn>();
+  done_ = [queue = std::move(queue), id] { queue->Push(id); };
+  {
+    const nb::gil_scoped_release release;
+    Submit(db, context, turn_, done_);
+  }
+  if (!context.deadline.IsSet()) return std::nullopt;
+  const std::chrono::duration<double> left = context.deadline.When() - Deadline::Clock::now();
+  return std::max(left.count(), 0.0);
 }
 
 void BindPending(nb::module_& m) {
@@ -171,11 +200,12 @@ void BindPending(nb::module_& m) {
            nb::sig("def __await__(self) -> collections.abc.Generator[typing.Any, None, R]"))
       .def("_start",
            [](Pending& self, const CompletionPort& port, std::uint64_t id) {
-             self.Start(port.queue(), id);
+             return self.Start(port.queue(), id);
            },
            nb::arg("port"), nb::arg("id"),
-           nb::sig("def _start(self, port: _CompletionPort, id: int) -> None"))
+           nb::sig("def _start(self, port: _CompletionPort, id: int) -> float | None"))
       .def("_cancel", &Pending::Cancel, nb::sig("def _cancel(self) -> None"))
+      .def("_expire", &Pending::Expire, nb::sig("def _expire(self) -> None"))
       .def("_take", &Pending::Take, nb::sig("def _take(self) -> R"));
 }
 

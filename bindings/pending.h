@@ -1,6 +1,8 @@
 // Work that has been described but not started: awaited, or run by `.result()`.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -36,6 +38,31 @@ class CompletionQueue {
   std::vector<std::uint64_t> done_;
 };
 
+// Whether a submitted request has begun. Until then it can be given up at once, without the
+// database ever seeing it, however long the threads are busy with others.
+class Turn {
+ public:
+  // Of Begin and GiveUp only the first returns true.
+  bool Begin() { return Leave(State::kBegun); }
+  bool GiveUp() { return Leave(State::kGivenUp); }
+  [[nodiscard]] bool IsGivenUp() const { return state_ == State::kGivenUp; }
+
+ private:
+  enum class State : std::uint8_t { kWaiting, kBegun, kGivenUp };
+  bool Leave(State next) {
+    State expected = State::kWaiting;
+    return state_.compare_exchange_strong(expected, next);
+  }
+
+  std::atomic<State> state_ = State::kWaiting;
+};
+
+template <class T>
+Async<T> RunInTurn(std::shared_ptr<Turn> turn, Async<T> request) {
+  if (!turn->Begin()) co_return Cancelled("the request was given up");
+  co_return co_await std::move(request);
+}
+
 class Pending {
  public:
   Pending(std::string name, nb::object database, std::optional<double> timeout);
@@ -46,26 +73,35 @@ class Pending {
   // Runs it here and now and gives its result.
   nb::object Result(std::optional<double> timeout);
   // Starts it on the database's threads; `id` goes to the queue when it is done, then Take() gives
-  // the result.
-  void Start(std::shared_ptr<CompletionQueue> queue, std::uint64_t id);
-  void Cancel() {
-    if (cancel_) cancel_->Cancel();
-  }
+  // the result. Returns the seconds until its deadline, if it has one: Expire() is due then.
+  std::optional<double> Start(std::shared_ptr<CompletionQueue> queue, std::uint64_t id);
+  void Cancel();
+  // The deadline has passed. What runs notices by itself, what waits for a thread cannot.
+  void Expire();
   virtual nb::object Take() = 0;
+  // What works on a connection that it holds already never waits behind those who wait for one.
+  void SetHoldsConnection() { holds_connection_ = true; }
 
  protected:
   virtual void RunBlocking(engine::Database& db, const db::ExecContext& context) = 0;
   virtual void Submit(engine::Database& db, const db::ExecContext& context,
-                      std::function<void()> done) = 0;
+                      std::shared_ptr<Turn> turn, std::function<void()> done) = 0;
+  virtual void SetError(Error error) = 0;
+  [[nodiscard]] bool holds_connection() const { return holds_connection_; }
 
  private:
+  // True if it had not begun, and never will.
+  bool GiveUp(Error error);
   void MarkUsed();
   [[nodiscard]] db::ExecContext Context(std::optional<double> timeout) const;
 
   const std::string name_;     // of the method that made it
   const nb::object database_;  // kept alive while this is
   const std::optional<double> timeout_;
-  std::optional<CancelSource> cancel_;  // once started
+  std::optional<CancelSource> cancel_;  // this and the next two: once started
+  std::shared_ptr<Turn> turn_;
+  std::function<void()> done_;
+  bool holds_connection_ = false;
   bool used_ = false;
 };
 
@@ -94,15 +130,18 @@ class PendingOf final : public Pending {
   void RunBlocking(engine::Database& db, const db::ExecContext& context) override {
     *outcome_ = db.RunBlocking<T>(make_(db, context));
   }
-  void Submit(engine::Database& db, const db::ExecContext& context,
+  void Submit(engine::Database& db, const db::ExecContext& context, std::shared_ptr<Turn> turn,
               std::function<void()> done) override {
     // The outcome outlives this object, which Python may drop before the thread is done.
-    db.Submit<T>(make_(db, context),
-                 [outcome = outcome_, done = std::move(done)](molt::Result<T> result) {
+    db.Submit<T>(RunInTurn<T>(turn, make_(db, context)),
+                 [outcome = outcome_, turn, done = std::move(done)](molt::Result<T> result) {
+                   if (turn->IsGivenUp()) return;
                    *outcome = std::move(result);
                    done();
-                 });
+                 },
+                 holds_connection());
   }
+  void SetError(Error error) override { *outcome_ = Fail(std::move(error)); }
 
  private:
   Make make_;

@@ -225,13 +225,13 @@ void BindBuilding(Class& cls, Start start) {
             const PyQuery q = start(self);
             return With(q, q.query.Limit(ToRowCount("limit", rows)));
           },
-          nb::arg("rows"), nb::sig("def limit(self, rows: int) -> Query"));
+          nb::arg("rows").none(), nb::sig("def limit(self, rows: int) -> Query"));
   cls.def("offset",
           [start](nb::handle self, nb::handle rows) {
             const PyQuery q = start(self);
             return With(q, q.query.Offset(ToRowCount("offset", rows)));
           },
-          nb::arg("rows"), nb::sig("def offset(self, rows: int) -> Query"));
+          nb::arg("rows").none(), nb::sig("def offset(self, rows: int) -> Query"));
   cls.def("distinct",
           [start](nb::handle self) {
             const PyQuery q = start(self);
@@ -327,15 +327,15 @@ void BindQueries(nb::module_& m, nb::class_<query::Table>& table) {
 
   m.def(
       "raw",
-      [](const std::string& text, const nb::kwargs& values) {
+      [](const nb::str& text, const nb::kwargs& values) {
         std::vector<std::pair<std::string, query::Expr>> holes;
         for (const auto [key, value] : values) {
-          holes.emplace_back(nb::cast<std::string>(key), ToExpr(value));
+          holes.emplace_back(ToText(key), ToExpr(value));
         }
-        return Raw(Checked(query::Expr::Raw(text, holes)));
+        return Raw(Checked(query::Expr::Raw(ToText(text), holes)));
       },
-      nb::arg("text"), nb::arg("values"),
-      nb::sig("def raw(text: str, **values: typing.Any) -> Raw"),
+      // Without names here, so that a hole may be called "text".
+      nb::sig("def raw(text: str, /, **values: typing.Any) -> Raw"),
       "SQL by hand, as an expression or a whole statement. Every `{name}` hole is bound to the "
       "value (or expression) of that name; `{{` and `}}` are plain braces.");
 }

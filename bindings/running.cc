@@ -134,7 +134,7 @@ PendingPtr NextBatch(PyCursor& self, Timeout timeout) {
   }
   // Resets the flag when the request and its Pending are gone, run or not.
   const std::shared_ptr<void> turn(nullptr, [busy = self.busy](void*) { busy->store(false); });
-  return MakePending<types::RecordBatchPtr>(
+  PendingPtr pending = MakePending<types::RecordBatchPtr>(
       "stream", self.database, timeout,
       [cursor = self.cursor, turn](engine::Database&, const db::ExecContext& context) {
         return engine::NextBatch(cursor, context);
@@ -143,6 +143,8 @@ PendingPtr NextBatch(PyCursor& self, Timeout timeout) {
         if (!batch) return nb::none();
         return nb::cast(ResultSet({std::move(batch)}));
       });
+  pending->SetHoldsConnection();
+  return pending;
 }
 
 nb::object AsQuery(const Raw& raw) { return nb::cast(PyQuery{query::Query::FromRaw(raw), {}}); }

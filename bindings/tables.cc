@@ -7,6 +7,7 @@
 #include "errors.h"
 #include "exprs.h"
 #include "molt/query/binder.h"
+#include "values.h"
 
 namespace molt::bindings {
 
@@ -19,7 +20,7 @@ std::optional<types::Schema> ToSchema(const nb::object& columns) {
   if (columns.is_none()) return std::nullopt;
   types::Schema schema;
   for (const auto [key, value] : nb::cast<nb::dict>(columns)) {
-    const auto name = nb::cast<std::string>(key);
+    const std::string name = ToText(key);
     RaiseIfError(query::CheckIdentifier("column name", name));
     types::LogicalType type;
     if (!value.is_none()) {
@@ -69,7 +70,7 @@ Table ToTable(nb::handle object) {
 nb::class_<Table> BindTables(nb::module_& m) {
   nb::class_<Columns>(m, "Columns", "Columns of a table by name: `User.c[\"odd name\"]`.")
       .def("__getitem__",
-           [](const Columns& self, const std::string& name) { return ColumnOf(self.table, name); },
+           [](const Columns& self, const nb::str& name) { return ColumnOf(self.table, ToText(name)); },
            nb::arg("name"), nb::sig("def __getitem__(self, name: str) -> Column[typing.Any]"))
       .def("__getattr__",
            [](const Columns& self, const std::string& name) {
@@ -81,7 +82,8 @@ nb::class_<Table> BindTables(nb::module_& m) {
   auto cls = nb::class_<Table>(m, "TableRef", nb::dynamic_attr(),
                                "A table by name. Every attribute that is not a method is a column.");
   cls.def("__init__",
-           [](Table* self, const std::string& name, const nb::object& columns) {
+           [](Table* self, const nb::str& text, const nb::object& columns) {
+             const std::string name = ToText(text);
              if (name.empty()) RaiseInvalid("a table name is empty");
              new (self) Table(name, ToSchema(columns));
            },
@@ -90,7 +92,7 @@ nb::class_<Table> BindTables(nb::module_& m) {
                    " -> None"))
       .def("__getattr__",
            [](nb::handle self, nb::handle name) {
-             const auto text = nb::cast<std::string>(name);
+             const std::string text = ToText(name);
              // Python and notebooks probe for names of their own; a column with a leading
              // underscore is reached through `.c`.
              if (text.starts_with('_')) throw nb::attribute_error(text.c_str());
@@ -101,7 +103,7 @@ nb::class_<Table> BindTables(nb::module_& m) {
            nb::arg("name"), nb::sig("def __getattr__(self, name: str) -> Column[typing.Any]"))
       .def_prop_ro("c", [](const Table& self) { return Columns{self}; },
                    "Columns by name, for names that are no Python identifier or that a method has.")
-      .def("as_", [](const Table& self, std::string alias) { return self.As(std::move(alias)); },
+      .def("as_", [](const Table& self, const nb::str& alias) { return self.As(ToText(alias)); },
            nb::arg("alias"), nb::sig("def as_(self, alias: str) -> TableRef"),
            "The same table under another name, as a self-join needs it.")
       .def("__repr__", &Repr)

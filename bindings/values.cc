@@ -190,6 +190,8 @@ struct PythonMaker {
 
 }  // namespace
 
+std::string ToText(nb::handle text) { return TextOf(text.ptr()); }
+
 Value ToValue(nb::handle object) {
   PyObject* o = object.ptr();
   if (PyUnicode_Check(o)) return TextOf(o);

@@ -1,6 +1,8 @@
 // Python objects <-> types::Value.
 #pragma once
 
+#include <string>
+
 #include <nanobind/nanobind.h>
 
 #include "molt/types/record_batch.h"
@@ -13,6 +15,9 @@ namespace nb = nanobind;
 // None, bool, int (64 bits), float, str, bytes-like, date, datetime, time, Decimal, UUID. Anything
 // else raises InvalidQueryError naming its type. An aware datetime becomes UTC.
 types::Value ToValue(nb::handle object);
+
+// A str as UTF-8; InvalidQueryError for one with lone surrogates.
+std::string ToText(nb::handle text);
 
 // A new reference. Timestamps in UTC come out aware.
 nb::object ToPython(const types::Value& value);

@@ -43,12 +43,16 @@ async def wait(pending: Pending[R]) -> R:
         port = _open_port(loop)
     future = loop.create_future()
     number = port.add(future)
-    pending._start(port, number)
+    seconds = pending._start(port, number)
+    timer = None if seconds is None else loop.call_later(seconds, pending._expire)
     try:
         await future
     except asyncio.CancelledError:
         await _stop(pending, port, number, loop)
         raise
+    finally:
+        if timer is not None:
+            timer.cancel()
     return pending._take()
 
 
@@ -80,8 +84,13 @@ async def _wait_trio(pending: Pending[R]) -> R:
     import trio
 
     port = _CompletionPort()
-    pending._start(port, port.add(_Ignore()))
+    seconds = pending._start(port, port.add(_Ignore()))
     try:
+        if seconds is not None:
+            with trio.move_on_after(seconds):
+                await trio.lowlevel.wait_readable(port.fileno())
+                return pending._take()
+            pending._expire()
         await trio.lowlevel.wait_readable(port.fileno())
     except trio.Cancelled:
         pending._cancel()

@@ -152,15 +152,13 @@ def _check_types(result: ResultSet, into: Any) -> None:
     """Every value is of the type its field declares. Only plain types and their unions are
     checked; for anything richer use msgspec or pydantic."""
     hints = typing.get_type_hints(into)
-    for name, column_type in result.schema:
+    for index, (name, column_type) in enumerate(result.schema):
         allowed = _allowed(hints.get(name, Any))
         if allowed is None:
             continue
-        given = _PYTHON_TYPES.get(column_type, ())
-        if given and not any(issubclass(g, a) for g in given for a in allowed if a is not None):
-            # Values of the column's own type cannot fit; all NULL may.
-            _check_values(result, into, name, allowed)
-        elif None not in allowed or not given:
+        has_nulls, is_mixed = result._column_facts(index)
+        fits = not is_mixed and any(g in allowed for g in _PYTHON_TYPES.get(column_type, ()))
+        if not fits or (has_nulls and None not in allowed):
             _check_values(result, into, name, allowed)
 
 

@@ -13,6 +13,6 @@ def or_(*conditions: Expr[bool] | bool) -> Expr[bool]:
     return _combine(False, *conditions)
 
 
-def not_(condition: Expr[bool]) -> Expr[bool]:
+def not_(condition: Expr[bool] | bool) -> Expr[bool]:
     """The opposite of a condition; of NULL: NULL."""
-    return ~condition
+    return ~_combine(True, condition)

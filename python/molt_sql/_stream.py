@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
-from ._errors import ClosedError
+from ._errors import ClosedError, InvalidQueryError
 
 if TYPE_CHECKING:
     from ._molt import Query, ResultSet, _Cursor
@@ -26,6 +27,14 @@ class Stream:
         self._deadline: float | None = None
         self._cursor: _Cursor | None = None
         self._closed = False
+        self._exhausted = False
+        self._turn = threading.Lock()  # held while a batch is read
+
+    def _take_turn(self) -> None:
+        if not self._turn.acquire(blocking=False):
+            raise InvalidQueryError(
+                "the stream is read by two callers at once; give each its own stream"
+            )
 
     def _remaining(self) -> float | None:
         if self._closed:
@@ -37,46 +46,78 @@ class Stream:
             self._deadline = now + self._timeout
         return max(self._deadline - now, 0.0)
 
+    def _keep(self, cursor: _Cursor) -> _Cursor:
+        if self._closed:  # while it was opened
+            cursor.close()
+            raise ClosedError("the stream is closed")
+        self._cursor = cursor
+        return cursor
+
+    def _end(self) -> None:
+        self._exhausted = True
+        self._drop()
+
+    def _drop(self) -> None:
+        cursor, self._cursor = self._cursor, None
+        if cursor is not None:
+            cursor.close()
+
     def close(self) -> None:
         """Ends the query and gives its connection back. May be called again."""
         self._closed = True
-        if self._cursor is not None:
-            self._cursor.close()
-            self._cursor = None
+        self._drop()
 
     def __iter__(self) -> Stream:
         return self
 
     def __next__(self) -> ResultSet:
-        remaining = self._remaining()
+        self._take_turn()
         try:
-            if self._cursor is None:
-                self._cursor = self._query._open(self._batch_rows, remaining).result()
-            batch = self._cursor.next(remaining).result()
+            left = self._remaining()
+            if self._exhausted:
+                raise StopIteration
+            cursor = self._cursor
+            if cursor is None:
+                cursor = self._keep(self._query._open(self._batch_rows, left).result())
+                left = self._remaining()
+            batch = cursor.next(left).result()
+            if batch is None:
+                self._end()
+                raise StopIteration
+            return batch
+        except StopIteration:
+            raise
         except BaseException:
             self.close()
             raise
-        if batch is None:
-            self._cursor.close()
-            raise StopIteration
-        return batch
+        finally:
+            self._turn.release()
 
     def __aiter__(self) -> Stream:
         return self
 
     async def __anext__(self) -> ResultSet:
-        remaining = self._remaining()
+        self._take_turn()
         try:
-            if self._cursor is None:
-                self._cursor = await self._query._open(self._batch_rows, remaining)
-            batch = await self._cursor.next(remaining)
+            left = self._remaining()
+            if self._exhausted:
+                raise StopAsyncIteration
+            cursor = self._cursor
+            if cursor is None:
+                cursor = self._keep(await self._query._open(self._batch_rows, left))
+                left = self._remaining()
+            batch = await cursor.next(left)
+            if batch is None:
+                self._end()
+                raise StopAsyncIteration
+            return batch
+        except StopAsyncIteration:
+            raise
         except BaseException:
             self.close()
             raise
-        if batch is None:
-            self._cursor.close()
-            raise StopAsyncIteration
-        return batch
+        finally:
+            self._turn.release()
 
     def __enter__(self) -> Stream:
         return self

@@ -34,7 +34,7 @@ def type_name(annotation: Any) -> str | None:
     return _TYPE_NAMES.get(annotation)
 
 
-def table(name: str, *columns: str, **typed: Any) -> TableRef:
+def table(name: str, /, *columns: str, **typed: Any) -> TableRef:
     """A table by name, `"orders"` or `"sales.orders"`.
 
     Without more, every attribute is a column, and the database has the last word. With column

@@ -10,16 +10,11 @@ Database::Database(std::shared_ptr<db::Pool> pool, DatabaseOptions options)
 
 Database::~Database() {
   pool_->Close();
-  if (threads_) threads_->join();
+  threads_.Join();
+  holders_.Join();
 }
 
 void Database::Close() { pool_->Close(); }
-
-asio::thread_pool& Database::Threads() {
-  std::call_once(threads_once_,
-                 [this] { threads_ = std::make_unique<asio::thread_pool>(options_.threads); });
-  return *threads_;
-}
 
 db::ExecContext Database::WithDefaults(db::ExecContext context) const {
   if (options_.timeout && !context.deadline.IsSet()) {

@@ -62,6 +62,22 @@ struct DatabaseOptions {
   std::size_t threads = 5;
 };
 
+// Threads made when first needed.
+class LazyThreads {
+ public:
+  asio::thread_pool& Get(std::size_t count) {
+    std::call_once(once_, [&] { threads_ = std::make_unique<asio::thread_pool>(count); });
+    return *threads_;
+  }
+  void Join() {
+    if (threads_) threads_->join();
+  }
+
+ private:
+  std::once_flag once_;
+  std::unique_ptr<asio::thread_pool> threads_;
+};
+
 class Database : public std::enable_shared_from_this<Database> {
  public:
   // Precondition: sql::FindDialect knows the pool's dialect.
@@ -99,9 +115,13 @@ class Database : public std::enable_shared_from_this<Database> {
   }
 
   // On the database's threads; `done` is called there. The database must outlive the request.
+  // Requests that hold a connection have threads of their own: they would never be done if all
+  // threads waited for what they hold.
   template <class T>
-  void Submit(Async<T> request, std::function<void(Result<T>)> done) {
-    asio::co_spawn(Threads(), std::move(request),
+  void Submit(Async<T> request, std::function<void(Result<T>)> done,
+              bool holds_connection = false) {
+    asio::co_spawn((holds_connection ? holders_ : threads_).Get(options_.threads),
+                   std::move(request),
                    [done = std::move(done)](const std::exception_ptr& failure, Result<T> result) {
                      done(failure ? FromException<T>(failure) : std::move(result));
                    });
@@ -116,7 +136,6 @@ class Database : public std::enable_shared_from_this<Database> {
   [[nodiscard]] db::ExecContext WithDefaults(db::ExecContext context) const;
 
  private:
-  asio::thread_pool& Threads();
   Async<std::shared_ptr<const query::Catalog>> LoadCatalog(const query::Query& query,
                                                            const db::ExecContext& context);
   std::shared_ptr<const query::Catalog> CatalogSnapshot();
@@ -134,8 +153,8 @@ class Database : public std::enable_shared_from_this<Database> {
   std::mutex mutex_;
   std::shared_ptr<const query::Catalog> catalog_ = std::make_shared<const query::Catalog>();
   asio::execution_context inline_context_;
-  std::once_flag threads_once_;
-  std::unique_ptr<asio::thread_pool> threads_;
+  LazyThreads threads_;
+  LazyThreads holders_;
 };
 
 }  // namespace molt::engine
