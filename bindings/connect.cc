@@ -48,7 +48,14 @@ constexpr std::array kDrivers = {
 Result<std::shared_ptr<db::Pool>> OpenPool(const std::string& text, const ConnectOptions& options) {
   MOLT_ASSIGN(const db::Url url, db::ParseUrl(text));
   for (const Driver& driver : kDrivers) {
-    if (driver.scheme == url.scheme) return driver.open(url, options);
+    if (driver.scheme != url.scheme) continue;
+    // "sqlite://app.db" would otherwise be taken for a path; its host would be "app.db".
+    if (driver.scheme == "sqlite" && !text.substr(text.find("://") + 3).starts_with('/')) {
+      return InvalidQuery(
+          "a sqlite URL has three slashes before a relative path (sqlite:///app.db) and four "
+          "before an absolute one (sqlite:////srv/app.db)");
+    }
+    return driver.open(url, options);
   }
   return Unsupported("cannot connect to a \"" + url.scheme +
                      "\" database: this version runs queries on sqlite:///file.db and "

@@ -1,5 +1,6 @@
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <vector>
@@ -43,6 +44,13 @@ std::vector<std::string> ColumnsOf(engine::Database& db, const db::TableName& ta
   return names;
 }
 
+// Of a column named twice SQLite would silently drop one value.
+void RefuseTwins(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  const auto twin = std::adjacent_find(names.begin(), names.end());
+  if (twin != names.end()) RaiseInvalid("the column \"" + *twin + "\" is named twice");
+}
+
 std::unique_ptr<Pending> Insert(nb::handle self, nb::handle table, nb::handle rows,
                                 std::optional<std::vector<std::string>> columns,
                                 std::int64_t batch_rows, nb::object on_progress,
@@ -57,6 +65,7 @@ std::unique_ptr<Pending> Insert(nb::handle self, nb::handle table, nb::handle ro
   } else {
     names = ColumnsOf(nb::cast<DatabaseHandle&>(self).Get(), name);
   }
+  RefuseTwins(names);
   source->SetColumns(names);
   return MakePending<std::int64_t>(
       "insert", nb::borrow(self), timeout,
@@ -68,6 +77,8 @@ std::unique_ptr<Pending> Insert(nb::handle self, nb::handle table, nb::handle ro
 }
 
 }  // namespace
+
+std::uint64_t ForkGeneration() { return fork_generation; }
 
 DatabaseHandle::DatabaseHandle(std::string url, ConnectOptions options)
     : url_(std::move(url)), shown_url_(db::RedactUrl(url_)), options_(options) {
@@ -142,7 +153,7 @@ void BindDatabase(nb::module_& m) {
       .def_prop_ro("dialect",
                    [](DatabaseHandle& self) { return std::string(self.Get().dialect().name); },
                    "The name of its SQL dialect.")
-      .def("insert", &Insert, nb::arg("table"), nb::arg("rows"), nb::arg("columns") = nb::none(),
+      .def("insert", &Insert, nb::arg("table"), nb::arg("rows").none(), nb::arg("columns") = nb::none(),
            nb::arg("batch_rows") = 10'000, nb::arg("on_progress") = nb::none(),
            nb::arg("timeout") = nb::none(),
            nb::sig("def insert(self, table: typing.Any, rows: typing.Any,"
@@ -164,8 +175,7 @@ void BindDatabase(nb::module_& m) {
                    nb::dict columns;
                    for (const types::Field& field : schema) {
                      const auto type = types::TypeName(field.type);
-                     columns[nb::str(field.name.c_str(), field.name.size())] =
-                         nb::str(type.data(), type.size());
+                     columns[ShownText(field.name)] = ShownText(type);
                    }
                    return nb::object(columns);
                  });

@@ -19,6 +19,9 @@ struct ConnectOptions {
   std::size_t statement_cache_size = 256;
 };
 
+// How often this process has been forked off: what was made in another generation is a parent's.
+[[nodiscard]] std::uint64_t ForkGeneration();
+
 class DatabaseHandle {
  public:
   DatabaseHandle(std::string url, ConnectOptions options);

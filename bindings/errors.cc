@@ -28,13 +28,20 @@ const char* ExceptionName(ErrorCode code) {
 
 }  // namespace
 
+nb::object ShownText(std::string_view text) {
+  PyObject* shown =
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
+  if (shown == nullptr) throw nb::python_error();
+  return nb::steal(shown);
+}
+
 void Raise(const Error& error) {
   const nb::object type =
       nb::module_::import_("molt_sql._errors").attr(ExceptionName(error.code));
-  const nb::object exception =
-      error.code == ErrorCode::kDatabase
-          ? type(nb::str(error.message.c_str(), error.message.size()), error.sqlstate)
-          : type(nb::str(error.message.c_str(), error.message.size()));
+  const nb::object message = ShownText(error.message);
+  const nb::object exception = error.code == ErrorCode::kDatabase
+                                   ? type(message, ShownText(error.sqlstate))
+                                   : type(message);
   PyErr_SetObject(type.ptr(), exception.ptr());
   throw nb::python_error();
 }

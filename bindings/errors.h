@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <nanobind/nanobind.h>
@@ -11,6 +12,9 @@
 namespace molt::bindings {
 
 namespace nb = nanobind;
+
+// A str of names and messages, which an engine may give in bytes that are no UTF-8.
+nb::object ShownText(std::string_view text);
 
 // Throws the Python exception for `error`.
 [[noreturn]] void Raise(const Error& error);

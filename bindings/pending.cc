@@ -37,6 +37,7 @@ class CompletionPort {
       future.attr("set_result")(nb::none());
     }
   }
+  std::uint64_t done_in_a_row = 0;
   [[nodiscard]] int Fileno() const { return queue_->fd(); }
   [[nodiscard]] const std::shared_ptr<CompletionQueue>& queue() const { return queue_; }
 
@@ -161,8 +162,17 @@ bool Pending::GiveUp(Error error) {
   return true;
 }
 
-std::optional<double> Pending::Start(std::shared_ptr<CompletionQueue> queue, std::uint64_t id) {
+bool Pending::Try() {
   MarkUsed();
+  tried_ = true;
+  engine::Database& db = nb::cast<DatabaseHandle&>(database_).Get();
+  const db::ExecContext context = db.WithDefaults(Context(std::nullopt));
+  const nb::gil_scoped_release release;
+  return RunTrial(db, context);
+}
+
+std::optional<double> Pending::Start(std::shared_ptr<CompletionQueue> queue, std::uint64_t id) {
+  if (!tried_) MarkUsed();
   engine::Database& db = nb::cast<DatabaseHandle&>(database_).Get();
   db::ExecContext context = db.WithDefaults(Context(std::nullopt));
   context.cancel = cancel_.emplace().Token();
@@ -185,6 +195,7 @@ void BindPending(nb::module_& m) {
       .def("replace", &CompletionPort::Replace, nb::arg("id"), nb::arg("future"),
            nb::sig("def replace(self, id: int, future: typing.Any) -> bool"))
       .def("drain", &CompletionPort::Drain, nb::sig("def drain(self) -> None"))
+      .def_rw("done_in_a_row", &CompletionPort::done_in_a_row)
       .def("fileno", &CompletionPort::Fileno, nb::sig("def fileno(self) -> int"));
 
   m.attr("R") = nb::type_var("R");
@@ -198,6 +209,7 @@ void BindPending(nb::module_& m) {
              return nb::module_::import_("molt_sql._aio").attr("wait")(self).attr("__await__")();
            },
            nb::sig("def __await__(self) -> collections.abc.Generator[typing.Any, None, R]"))
+      .def("_try", &Pending::Try, nb::sig("def _try(self) -> bool"))
       .def("_start",
            [](Pending& self, const CompletionPort& port, std::uint64_t id) {
              return self.Start(port.queue(), id);

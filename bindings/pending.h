@@ -72,6 +72,9 @@ class Pending {
 
   // Runs it here and now and gives its result.
   nb::object Result(std::optional<double> timeout);
+  // Runs it here and now if that takes no longer than a thread would take to wake up, then Take()
+  // gives the result; false if it must be started.
+  bool Try();
   // Starts it on the database's threads; `id` goes to the queue when it is done, then Take() gives
   // the result. Returns the seconds until its deadline, if it has one: Expire() is due then.
   std::optional<double> Start(std::shared_ptr<CompletionQueue> queue, std::uint64_t id);
@@ -84,6 +87,8 @@ class Pending {
 
  protected:
   virtual void RunBlocking(engine::Database& db, const db::ExecContext& context) = 0;
+  // See engine::Database::TryFetch. Called without the GIL.
+  virtual bool RunTrial(engine::Database&, const db::ExecContext&) { return false; }
   virtual void Submit(engine::Database& db, const db::ExecContext& context,
                       std::shared_ptr<Turn> turn, std::function<void()> done) = 0;
   virtual void SetError(Error error) = 0;
@@ -103,12 +108,13 @@ class Pending {
   std::function<void()> done_;
   bool holds_connection_ = false;
   bool used_ = false;
+  bool tried_ = false;
 };
 
 // `make(database, context)` gives the request, `convert(value)` its Python result (with the GIL).
 // `on_error` may raise what it knows better than the request's error.
 template <class T, class Make, class Convert>
-class PendingOf final : public Pending {
+class PendingOf : public Pending {
  public:
   PendingOf(std::string name, nb::object database, std::optional<double> timeout, Make make,
             Convert convert, std::function<void()> on_error)
@@ -143,12 +149,13 @@ class PendingOf final : public Pending {
   }
   void SetError(Error error) override { *outcome_ = Fail(std::move(error)); }
 
- private:
   Make make_;
-  Convert convert_;
-  std::function<void()> on_error_;
   std::shared_ptr<std::optional<molt::Result<T>>> outcome_ =
       std::make_shared<std::optional<molt::Result<T>>>();
+
+ private:
+  Convert convert_;
+  std::function<void()> on_error_;
 };
 
 template <class T, class Make, class Convert>
@@ -158,6 +165,38 @@ std::unique_ptr<Pending> MakePending(std::string name, nb::object database,
   return std::make_unique<PendingOf<T, Make, Convert>>(std::move(name), std::move(database),
                                                        timeout, std::move(make),
                                                        std::move(convert), std::move(on_error));
+}
+
+// Fetches are tried first: most are done before a thread could be woken for them.
+struct MakeFetch {
+  query::Query query;
+  bool first_row_only;
+  Async<engine::Batches> operator()(engine::Database& db, const db::ExecContext& context) const {
+    return db.Fetch(query, first_row_only, context);
+  }
+};
+
+template <class Convert>
+class PendingFetch final : public PendingOf<engine::Batches, MakeFetch, Convert> {
+ public:
+  using PendingOf<engine::Batches, MakeFetch, Convert>::PendingOf;
+
+ protected:
+  bool RunTrial(engine::Database& db, const db::ExecContext& context) override {
+    auto outcome = db.TryFetch(this->make_.query, this->make_.first_row_only, context);
+    if (!outcome) return false;
+    *this->outcome_ = std::move(*outcome);
+    return true;
+  }
+};
+
+template <class Convert>
+std::unique_ptr<Pending> MakePendingFetch(std::string name, nb::object database,
+                                          std::optional<double> timeout, query::Query query,
+                                          bool first_row_only, Convert convert) {
+  return std::make_unique<PendingFetch<Convert>>(
+      std::move(name), std::move(database), timeout, MakeFetch{std::move(query), first_row_only},
+      std::move(convert), std::function<void()>());
 }
 
 void BindPending(nb::module_& m);

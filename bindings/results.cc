@@ -93,8 +93,7 @@ nb::list ColumnValues(const ResultSet& self, nb::handle key) {
 nb::list ToDicts(ResultSet& self) {
   std::vector<nb::object> names;
   for (const types::Field& field : self.schema()) {
-    names.push_back(nb::steal(PyUnicode_DecodeUTF8(
-        field.name.data(), static_cast<Py_ssize_t>(field.name.size()), "replace")));
+    names.push_back(ShownText(field.name));
   }
   nb::list dicts;
   for (const types::RecordBatchPtr& batch : self.batches()) {
@@ -148,11 +147,11 @@ constexpr char kToPandas[] = "to_pandas";
 constexpr char kToText[] = "to_text";
 constexpr char kToHtml[] = "to_html";
 
-// A type made in C++ cannot inherit from an abstract class of Python: it is registered as one, and
-// takes over what Sequence makes of __len__ and __getitem__.
-void BeSequence(nb::handle type) {
+// A type made in C++ cannot inherit from an abstract class of Python: it takes over what Sequence
+// makes of __len__ and __getitem__. It is not registered as one, for then polars.DataFrame(result)
+// would take it row by row instead of by Arrow.
+void ActAsSequence(nb::handle type) {
   const nb::object sequence = nb::module_::import_("collections.abc").attr("Sequence");
-  sequence.attr("register")(type);
   for (const char* name : {"index", "count", "__contains__", "__reversed__"}) {
     nb::setattr(type, name, sequence.attr(name));
   }
@@ -230,7 +229,7 @@ void BindResults(nb::module_& m) {
                    [](const ResultSet& self) {
                      nb::list names;
                      for (const types::Field& field : self.schema()) {
-                       names.append(nb::str(field.name.c_str(), field.name.size()));
+                       names.append(ShownText(field.name));
                      }
                      return names;
                    },
@@ -240,7 +239,8 @@ void BindResults(nb::module_& m) {
                      nb::list fields;
                      for (const types::Field& field : self.schema()) {
                        const auto type = types::TypeName(field.type);
-                       fields.append(nb::make_tuple(field.name, nb::str(type.data(), type.size())));
+                       fields.append(
+                           nb::make_tuple(ShownText(field.name), ShownText(type)));
                      }
                      return fields;
                    },
@@ -276,7 +276,7 @@ void BindResults(nb::module_& m) {
            "Whether the column holds NULLs, and values of several types.")
       .def("__repr__", &CallExport<kToText>, nb::sig("def __repr__(self) -> str"))
       .def("_repr_html_", &CallExport<kToHtml>, nb::sig("def _repr_html_(self) -> str"));
-  BeSequence(result_set);
+  ActAsSequence(result_set);
 
   nb::class_<db::ExecuteResult>(m, "ExecuteResult", "What a statement that writes did.")
       .def_ro("rows_affected", &db::ExecuteResult::rows_affected,

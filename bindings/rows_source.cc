@@ -1,5 +1,6 @@
 #include "rows_source.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <nanoarrow/nanoarrow.h>
@@ -125,7 +126,7 @@ class RowSource final : public SourceBase {
       for (std::size_t i = 0; i < schema_->size(); ++i) builders.emplace_back(types::TypeId::kUnknown);
       std::int64_t count = 0;
       for (; count < batch_rows_ && next_.is_valid(); ++count, Advance()) {
-        Append(next_, rows() + count, builders);
+        Append(next_, rows() + count + 1, builders);
       }
       auto batch = std::make_shared<types::RecordBatch>();
       batch->schema = schema_;
@@ -175,8 +176,7 @@ class RowSource final : public SourceBase {
       AppendCell(value, number, i, builders);
     }
     if (static_cast<std::size_t>(PyDict_Size(row.ptr())) != keys_.size()) {
-      RaiseInvalid("row " + std::to_string(number) +
-                   " has keys that are no columns of this insert; every row needs the same keys");
+      RaiseExtraKey(row, number);
     }
   }
 
@@ -190,6 +190,20 @@ class RowSource final : public SourceBase {
     }
   }
 
+  [[noreturn]] void RaiseExtraKey(const nb::object& row, std::int64_t number) const {
+    std::string shown;
+    for (const auto [key, value] : nb::borrow<nb::dict>(row)) {
+      const auto known = [&](const nb::object& name) { return name.equal(key); };
+      if (std::none_of(keys_.begin(), keys_.end(), known)) {
+        shown = nb::cast<std::string>(nb::repr(key));
+        break;
+      }
+    }
+    RaiseInvalid("row " + std::to_string(number) + " has " + shown +
+                 ", which is no column of this insert; every row needs the same keys");
+  }
+
+  // `number` counts from 1, over all batches.
   [[noreturn]] static void RaiseKind(const nb::object& row, std::int64_t number) {
     RaiseInvalid("row " + std::to_string(number) + " is a " + Py_TYPE(row.ptr())->tp_name +
                  "; a row is a tuple, a list or a dict");

@@ -25,9 +25,29 @@ using Timeout = std::optional<double>;
 
 // A running stream. Used by one caller at a time.
 struct PyCursor {
+  PyCursor(std::shared_ptr<engine::Cursor> opened, nb::object on)
+      : cursor(std::move(opened)), database(std::move(on)) {}
+  PyCursor(PyCursor&&) = default;
+  ~PyCursor() { Close(); }
+
+  void Close() {
+    if (!cursor) return;
+    auto ended = std::make_unique<std::shared_ptr<engine::Cursor>>(std::move(cursor));
+    if (IsParents()) {
+      // Its handle, locks and memory are the parent's: nothing of them can be touched here.
+      static_cast<void>(ended.release());
+      return;
+    }
+    // Ending a query may wait for the pool, and whoever holds that for the interpreter.
+    const nb::gil_scoped_release release;
+    ended.reset();
+  }
+  [[nodiscard]] bool IsParents() const { return generation != ForkGeneration(); }
+
   std::shared_ptr<engine::Cursor> cursor;
   nb::object database;
   std::shared_ptr<std::atomic<bool>> busy = std::make_shared<std::atomic<bool>>(false);
+  std::uint64_t generation = ForkGeneration();
 };
 
 nb::object DatabaseOf(const PyQuery& self) {
@@ -40,11 +60,8 @@ nb::object Convert(const char* function, const nb::object& rows, const nb::objec
 }
 
 PendingPtr FetchAll(const PyQuery& self, nb::object into, Timeout timeout) {
-  return MakePending<engine::Batches>(
-      "fetch_all", DatabaseOf(self), timeout,
-      [query = self.query](engine::Database& db, const db::ExecContext& context) {
-        return db.Fetch(query, false, context);
-      },
+  return MakePendingFetch(
+      "fetch_all", DatabaseOf(self), timeout, self.query, false,
       [into = std::move(into)](engine::Batches batches) {
         nb::object rows = nb::cast(ResultSet(std::move(batches)));
         return into.is_none() ? rows : Convert("convert", rows, into);
@@ -52,11 +69,8 @@ PendingPtr FetchAll(const PyQuery& self, nb::object into, Timeout timeout) {
 }
 
 PendingPtr FetchOne(const PyQuery& self, nb::object into, Timeout timeout) {
-  return MakePending<engine::Batches>(
-      "fetch_one", DatabaseOf(self), timeout,
-      [query = self.query](engine::Database& db, const db::ExecContext& context) {
-        return db.Fetch(query, true, context);
-      },
+  return MakePendingFetch(
+      "fetch_one", DatabaseOf(self), timeout, self.query, true,
       [into = std::move(into)](engine::Batches batches) -> nb::object {
         ResultSet rows(std::move(batches));
         if (rows.size() == 0) return nb::none();
@@ -66,11 +80,8 @@ PendingPtr FetchOne(const PyQuery& self, nb::object into, Timeout timeout) {
 }
 
 PendingPtr FetchValue(const PyQuery& self, Timeout timeout) {
-  return MakePending<engine::Batches>(
-      "fetch_value", DatabaseOf(self), timeout,
-      [query = self.query](engine::Database& db, const db::ExecContext& context) {
-        return db.Fetch(query, true, context);
-      },
+  return MakePendingFetch(
+      "fetch_value", DatabaseOf(self), timeout, self.query, true,
       [](const engine::Batches& batches) -> nb::object {
         const types::RecordBatch& batch = *batches.front();
         if (batch.num_rows == 0 || batch.columns.empty()) return nb::none();
@@ -81,11 +92,8 @@ PendingPtr FetchValue(const PyQuery& self, Timeout timeout) {
 }
 
 PendingPtr FetchArrow(const PyQuery& self, Timeout timeout) {
-  return MakePending<engine::Batches>(
-      "fetch_arrow", DatabaseOf(self), timeout,
-      [query = self.query](engine::Database& db, const db::ExecContext& context) {
-        return db.Fetch(query, false, context);
-      },
+  return MakePendingFetch(
+      "fetch_arrow", DatabaseOf(self), timeout, self.query, false,
       [](engine::Batches batches) {
         ResultSet rows(std::move(batches));
         RaiseIfError(types::CheckExportable(rows.schema(), rows.batches()));
@@ -122,13 +130,19 @@ PendingPtr OpenCursor(const PyQuery& self, std::int64_t batch_rows, Timeout time
         return db.Open(query, limits, context);
       },
       [database](std::unique_ptr<engine::Cursor> cursor) {
-        return nb::cast(PyCursor{std::move(cursor), database});
+        return nb::cast(PyCursor(std::move(cursor), database));
       });
 }
 
 // The next batch as a ResultSet, or None at the end.
 PendingPtr NextBatch(PyCursor& self, Timeout timeout) {
   if (!self.cursor) RaiseInvalid("the stream is closed");
+  if (self.IsParents()) {
+    Raise({ErrorCode::kClosed,
+           "the stream belongs to the parent process; a forked child begins its own",
+           {},
+           false});
+  }
   if (self.busy->exchange(true)) {
     RaiseInvalid("the stream is read by two callers at once; give each its own stream");
   }
@@ -229,12 +243,7 @@ void BindRunning(nb::module_& m, nb::class_<PyQuery>& cls) {
   nb::class_<PyCursor>(m, "_Cursor")
       .def("next", &NextBatch, timeout,
            nb::sig("def next(self, timeout: float | None = None) -> Pending[ResultSet | None]"))
-      .def("close", [](PyCursor& self) {
-        std::shared_ptr<engine::Cursor> ended = std::move(self.cursor);
-        // Ending a query may wait for the pool, and whoever holds that for the interpreter.
-        const nb::gil_scoped_release release;
-        ended.reset();
-      });
+      .def("close", &PyCursor::Close);
   BindRaw(m);
 }
 

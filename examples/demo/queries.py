@@ -55,7 +55,7 @@ def pricing_summary() -> Query:
 
 async def orders_a_year_in_polars(db: Database) -> None:
     q = Orders.select(Orders.o_orderdate, Orders.o_totalprice)
-    frame = pl.DataFrame(await q.on(db).fetch_arrow())
+    frame = (await q.on(db).fetch_arrow()).to_polars()
     price = pl.col("o_totalprice")
     a_year = frame.group_by(year=pl.col("o_orderdate").dt.year())
     print(a_year.agg(orders=price.count(), mean=price.mean().round(2)).sort("year"))

@@ -26,8 +26,9 @@ from typing import Any
 from uuid import UUID
 
 import duckdb
-import molt_sql
 import pytest
+
+import molt_sql
 from molt_sql import Column, Database, Query, Table, UnsupportedError
 
 HERE = Path(__file__).parent
@@ -142,8 +143,8 @@ def database(database_path: Path) -> Iterator[Database]:
 def sqlite(database_path: Path) -> Iterator[sqlite3.Connection]:
     """Python's own driver, with the aggregates that molt_sql adds to SQLite."""
     connection = sqlite3.connect(database_path)
-    connection.create_aggregate("stddev_samp", 1, _sample(statistics.stdev))  # type: ignore[arg-type]
-    connection.create_aggregate("var_samp", 1, _sample(statistics.variance))  # type: ignore[arg-type]
+    connection.create_aggregate("stddev_samp", 1, _sample(statistics.stdev))
+    connection.create_aggregate("var_samp", 1, _sample(statistics.variance))
     yield connection
     connection.close()
 

@@ -10,7 +10,7 @@ EXAMPLES = os.environ.get("MOLT_PROPERTY_EXAMPLES")
 settings.register_profile(
     "molt",
     derandomize=EXAMPLES is None,
-    max_examples=int(EXAMPLES or 150),
+    max_examples=int(EXAMPLES or 250),
     database=None,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -7,6 +7,8 @@ import itertools
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -369,6 +371,12 @@ def test_cancelling_while_waiting_for_a_connection_is_prompt(
     assert best_of(3, lambda: run(main)) < 0.05
 
 
+def occupy_threads(db: Database, group: Any) -> None:
+    """An endless read and an endless write: max_readers=1 gives two threads."""
+    group.start_soon(_await, raw(ENDLESS).on(db).fetch_all)
+    group.start_soon(_await, raw(f"insert into t {ENDLESS_STEPS} select n from c").on(db).execute)
+
+
 def test_cancelling_what_waits_behind_busy_threads_is_prompt(
     run: Run, one_reader: Database
 ) -> None:
@@ -376,11 +384,10 @@ def test_cancelling_what_waits_behind_busy_threads_is_prompt(
 
     async def main() -> float:
         async with anyio.create_task_group() as group:
-            for _ in range(2):  # max_readers=1 gives two threads
-                group.start_soon(_await, raw(ENDLESS).on(one_reader).fetch_all)
+            occupy_threads(one_reader, group)
             await anyio.sleep(0.1)
             with anyio.move_on_after(0.1) as scope:
-                await raw("insert into t values (1)").on(one_reader).execute()
+                await one(one_reader)
             waited = anyio.current_time() - scope.deadline
             assert scope.cancelled_caught
             group.cancel_scope.cancel()
@@ -556,8 +563,7 @@ def test_a_timeout_counts_while_waiting_behind_busy_threads(
 ) -> None:
     async def main() -> float:
         async with anyio.create_task_group() as group:
-            for _ in range(2):  # max_readers=1 gives two threads
-                group.start_soon(_await, raw(ENDLESS).on(one_reader).fetch_all)
+            occupy_threads(one_reader, group)
             await anyio.sleep(0.1)
             start = anyio.current_time()
             with anyio.fail_after(3), pytest.raises((TimeoutError, BusyError)):
@@ -676,28 +682,43 @@ def test_ctrl_c_under_asyncio_ends_the_query(one_reader: Database) -> None:
 # -- Threads ---------------------------------------------------------------------------------------
 
 
-def test_closing_streams_in_threads_never_blocks_the_main_thread(one_reader: Database) -> None:
-    """The pool's lock and the interpreter's are taken in one order."""
-    stop = threading.Event()
-    failures: list[BaseException] = []
+CLOSING = """
+import faulthandler, sys, threading, time
+from molt_sql import connect, raw
+faulthandler.dump_traceback_later(30, exit=True)
+db = connect(f"sqlite:///{sys.argv[1]}?mode=rwc", max_readers=1)
+rows = raw("select 1 as n union all select 2").on(db)
+stop = threading.Event()
+failures = []
 
-    def open_and_close() -> None:
-        while not stop.is_set():
-            try:
-                with raw("select 1 as n union all select 2").on(one_reader).stream(1) as stream:
-                    next(stream)
-            except BaseException as error:
-                failures.append(error)
-                return
+def open_and_close():
+    while not stop.is_set():
+        try:
+            with rows.stream(batch_rows=1) as stream:
+                next(stream)
+        except BaseException as error:
+            failures.append(error)
+            return
 
-    threads = [threading.Thread(target=open_and_close, daemon=True) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + 2
-    while time.monotonic() < deadline:
-        assert one(one_reader).result() == 1
-    stop.set()
-    for thread in threads:
-        thread.join(20)
-    assert not any(thread.is_alive() for thread in threads)
-    assert failures == []
+threads = [threading.Thread(target=open_and_close, daemon=True) for _ in range(3)]
+for thread in threads:
+    thread.start()
+deadline = time.monotonic() + 3
+while time.monotonic() < deadline:
+    assert raw("select 1").on(db).fetch_value().result() == 1
+stop.set()
+for thread in threads:
+    thread.join(10)
+assert not any(thread.is_alive() for thread in threads)
+assert failures == []
+print("done")
+"""
+
+
+def test_threads_that_close_streams_never_block_the_main_thread(path: Path) -> None:
+    """The pool's lock and the interpreter's are taken in one order. In a process of its own, since
+    a deadlock cannot be left."""
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSING, str(path)], capture_output=True, text=True, timeout=90
+    )
+    assert done.stdout == "done\n", done.stderr

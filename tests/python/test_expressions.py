@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import molt_sql
 import pytest
+
+import molt_sql
 from molt_sql import (
     Column,
     Expr,
@@ -59,7 +60,7 @@ def where(condition: Any) -> str:
 TRUTH_MISTAKES: dict[str, Callable[[], Any]] = {
     "and": lambda: User.id == 1 and User.age == 2,
     "or": lambda: User.id == 1 or User.age == 2,
-    "not": lambda: not (User.id == 1),
+    "not": lambda: not (User.id == 1),  # noqa: SIM201
     "if": lambda: 1 if User.active else 2,
     "bool": lambda: bool(User.id),
     "chained comparison": lambda: 1 < User.id < 3,
@@ -72,7 +73,9 @@ TRUTH_MISTAKES: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("mistake", TRUTH_MISTAKES.values(), ids=TRUTH_MISTAKES)
 def test_an_expression_has_no_truth_value(mistake: Callable[[], Any]) -> None:
-    with pytest.raises(InvalidQueryError, match=r"no truth value in Python: combine conditions with & \| ~"):
+    with pytest.raises(
+        InvalidQueryError, match=r"no truth value in Python: combine conditions with & \| ~"
+    ):
         mistake()
 
 
@@ -314,7 +317,7 @@ def test_every_method_gives_a_new_query_and_leaves_the_old() -> None:
 def test_expressions_cannot_be_changed() -> None:
     for target in (User.id, User.id == 1, User.query(), User.id.asc()):
         with pytest.raises(AttributeError):
-            target.name = "x"  # type: ignore[attr-defined]
+            target.name = "x"
 
 
 def test_using_an_expression_in_two_queries_keeps_both() -> None:
@@ -479,7 +482,7 @@ def test_an_expression_too_deep_is_refused_and_a_wide_one_is_not() -> None:
 
 def test_more_values_than_the_engine_takes_are_refused_with_the_way_out() -> None:
     query = User.where(User.id.in_(range(40_000)))
-    with pytest.raises(UnsupportedError, match="binds 40000 values.* takes 32766; put the values"):
+    with pytest.raises(UnsupportedError, match=r"binds 40000 values.* takes 32766; put the values"):
         query.sql("sqlite")
     assert len(query.sql("postgres").params) == 40_000
 

@@ -246,35 +246,6 @@ def test_awaiting_works_in_a_child_of_a_process_that_awaited(path: Path) -> None
     )
 
 
-def test_a_fork_while_threads_query(path: Path) -> None:
-    """Locks that other threads held when the process forked are of no importance in the child."""
-    run(
-        path,
-        """
-        stop = threading.Event()
-        failures = []
-        def hammer():
-            try:
-                while not stop.is_set():
-                    assert value(db) == 100
-            except BaseException as error:
-                failures.append(error)
-        threads = [threading.Thread(target=hammer) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        def work():
-            assert value(db) == 100
-        for _ in range(15):
-            assert in_child(work) == 0
-        stop.set()
-        for thread in threads:
-            thread.join(20)
-        assert failures == []
-        print("done")
-        """,
-    )
-
-
 def test_multiprocessing_with_fork(path: Path) -> None:
     run(
         path,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from molt_sql import (
     Database,
     InvalidQueryError,
@@ -118,14 +119,14 @@ def test_a_hostile_value_is_data(db: Database, text: str) -> None:
     ]
     for query in queries:
         assert query.on(db).fetch_all().result() == []
-        for dialect in DIALECTS:
-            assert text not in unquoted(query.sql(dialect).text) or text in ("?", "$1")
+        for dialect in DIALECTS if len(text) > 2 else ():  # `?` and the like are in all SQL
+            assert text not in unquoted(query.sql(dialect).text)
     echo = Users.select(raw("{v}", v=text), (Users.name + text).as_("joined")).limit(1).on(db)
     assert echo.fetch_all().result() == [(text, "Ada" + text)]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_matches_itself_and_nothing_else(tmp_path: Path, text: str) -> None:
+def test_hostile_text_matches_itself_and_nothing_else(text: str) -> None:
     with connect("sqlite:///:memory:") as memory:
         raw("CREATE TABLE t (s TEXT)").on(memory).execute().result()
         others = [other for other in HOSTILE if other != text]
@@ -134,9 +135,7 @@ def test_hostile_text_matches_itself_and_nothing_else(tmp_path: Path, text: str)
         found = t.where(t.s == text).select(t.s).on(memory).fetch_all().result()
         assert found == [(text,)]
         contained = t.where(t.s.contains(text)).select(t.s).on(memory).fetch_all().result()
-        assert sorted(contained) == sorted(
-            (s,) for s in [text, *others, f"-{text}-"] if text in s
-        )
+        assert sorted(contained) == sorted((s,) for s in [text, *others, f"-{text}-"] if text in s)
         started = t.where(t.s.startswith(text)).select(t.s).on(memory).fetch_all().result()
         assert sorted(started) == sorted(
             (s,) for s in [text, *others, f"-{text}-"] if s.startswith(text)
@@ -215,7 +214,7 @@ def test_a_name_that_no_engine_could_have_is_refused(name: str) -> None:
         builds.append(lambda: table(name + ".users").query().sql("sqlite"))
         builds.append(lambda: Users.as_(name).query().sql("sqlite"))
     for build in builds:
-        with pytest.raises(InvalidQueryError, match="empty|NUL|longer than 255 bytes"):
+        with pytest.raises(InvalidQueryError, match=r"empty|NUL|longer than 255 bytes"):
             build()
 
 
@@ -236,8 +235,8 @@ def test_reflect_and_insert_take_names_as_names(db: Database, name: str) -> None
         db.insert("users", [{"id": 9, name: "x"}]).result()
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_inserted_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", NAMES)
+def test_inserted_text_comes_back_as_it_was(text: str) -> None:
     with connect("sqlite:///:memory:") as memory:
         quoted = '"' + text.replace('"', '""') + '"'
         create = f"CREATE TABLE {quoted} ({quoted} TEXT)".replace("{", "{{").replace("}", "}}")
@@ -245,11 +244,10 @@ def test_inserted_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
         memory.insert(text, [(text,)]).result()
         memory.insert(text, [{text: text}]).result()
         assert memory.table_names() == [text]
-        reflected = Table.reflect(memory, text) if "." not in text else None
-        if reflected is not None:
-            rows = reflected.where(reflected.c[text] == text).on(memory).fetch_all().result()
-            assert rows == [(text,), (text,)]
-            assert rows.columns == [text]
+        reflected = Table.reflect(memory, text)
+        rows = reflected.where(reflected.c[text] == text).on(memory).fetch_all().result()
+        assert rows == [(text,), (text,)]
+        assert rows.columns == [text]
 
 
 # -- SQL by hand -----------------------------------------------------------------------------------
@@ -338,7 +336,9 @@ def test_names_and_values_in_a_document_are_names_and_values(db: Database, text:
         changed["query"]["from"][place] = text
         query = Query.from_json(json.dumps(changed))
         assert refused(query, db)
-    column = json.loads(json.dumps(template).replace('"name": "name"', f'"name": {json.dumps(text)}'))
+    column = json.loads(
+        json.dumps(template).replace('"name": "name"', f'"name": {json.dumps(text)}')
+    )
     assert "no column" in refused(Query.from_json(json.dumps(column)), db)
 
 

@@ -69,7 +69,7 @@ def everything(db: Database) -> Database:
 
 def test_a_result_is_a_sequence(db: Database) -> None:
     rows = numbers(db, 5)
-    assert isinstance(rows, collections.abc.Sequence)
+    assert all(hasattr(rows, name) for name in dir(collections.abc.Sequence) if name[0] != "_")
     assert len(rows) == 5
     assert list(rows) == [(1,), (2,), (3,), (4,), (5,)]
     assert list(reversed(rows)) == [(5,), (4,), (3,), (2,), (1,)]

@@ -110,6 +110,25 @@ Async<Batches> Database::Fetch(query::Query query, bool first_row_only, db::Exec
   co_return batches;
 }
 
+std::optional<Result<Batches>> Database::TryFetch(const query::Query& query, bool first_row_only,
+                                                  db::ExecContext context) {
+  if (!pool_->IsBlocking()) return std::nullopt;
+  const std::shared_ptr<const sql::CompiledQuery> compiled = cache_.Find(query);
+  if (!compiled || compiled->takes_long.IsRaised()) return std::nullopt;
+  context.trial_end = Deadline::After(kTrialTime);
+  Result<Batches> result = RunBlocking<Batches>(Fetch(query, first_row_only, std::move(context)));
+  if (result) return result;
+  switch (result.error().code) {
+    case ErrorCode::kTimeout:
+      compiled->takes_long.Raise();
+      return std::nullopt;
+    case ErrorCode::kBusy:
+      return std::nullopt;
+    default:
+      return result;
+  }
+}
+
 Async<db::ExecuteResult> Database::Execute(query::Query query, db::ExecContext context) {
   MOLT_CO_ASSIGN(const Prepared prepared, co_await Prepare(query, context));
   MOLT_CO_ASSIGN(const db::Lease lease, co_await pool_->Acquire(db::Access::kWrite, context));

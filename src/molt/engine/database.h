@@ -55,6 +55,9 @@ inline Async<types::RecordBatchPtr> NextBatch(std::shared_ptr<Cursor> cursor,
 
 using Batches = std::vector<types::RecordBatchPtr>;
 
+// How long a trial on an event loop's thread may take.
+inline constexpr std::chrono::microseconds kTrialTime{100};
+
 struct DatabaseOptions {
   // Applies where a request has no deadline of its own.
   std::optional<std::chrono::duration<double>> timeout;
@@ -113,6 +116,13 @@ class Database : public std::enable_shared_from_this<Database> {
                    });
     return std::move(*outcome);
   }
+
+  // A Fetch on the calling thread, which must not block: an event loop's. Nothing if the query has
+  // not been seen before, is known to take long, must wait for anything, or is not done within
+  // kTrialTime; then it has had no effect and is to be submitted. Most small queries take less time
+  // than waking another thread does.
+  std::optional<Result<Batches>> TryFetch(const query::Query& query, bool first_row_only,
+                                          db::ExecContext context);
 
   // On the database's threads; `done` is called there. The database must outlive the request.
   // Requests that hold a connection have threads of their own: they would never be done if all

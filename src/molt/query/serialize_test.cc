@@ -117,10 +117,9 @@ TEST(Serialize, WhatHasItsDefaultIsLeftOut) {
   EXPECT_EQ(Json(From(kUsers).Select({CountAll()})),
             R"({"molt_ir":1,"query":{"from":{"name":"users"},"select":[{"op":"count"}]}})");
   // And may be said all the same.
-  const auto verbose = FromJson(
-      R"({"query":{"distinct":false,"where":[],)"
-      R"("select":[{"distinct":false,"args":[],"op":"count"}],)"
-      R"("from":{"as":"","schema":"","name":"users"}},"molt_ir":1})");
+  const auto verbose = FromJson(R"({"query":{"distinct":false,"where":[],)"
+                                R"("select":[{"distinct":false,"args":[],"op":"count"}],)"
+                                R"("from":{"as":"","schema":"","name":"users"}},"molt_ir":1})");
   ASSERT_TRUE(verbose) << verbose.error().message;
   EXPECT_EQ(Json(*verbose), Json(From(kUsers).Select({CountAll()})));
 }

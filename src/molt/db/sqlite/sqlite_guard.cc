@@ -107,7 +107,8 @@ int Guard::OnProgress(void* self) noexcept {
     guard.stop_cause_ = StopCause::kCancelled;
     return 1;
   }
-  if (context.deadline.IsSet() && CoarseNow() >= context.deadline.When()) {
+  const bool late = context.deadline.IsSet() && CoarseNow() >= context.deadline.When();
+  if (late || context.trial_end.HasPassed()) {
     guard.stop_cause_ = StopCause::kDeadline;
     return 1;
   }
@@ -126,6 +127,7 @@ int Guard::OnBusy(void* self, int count) noexcept {
   const auto now = Clock::now();
   if (count == 0) guard.wait_start_ = now;
   guard.waited_ = now - guard.wait_start_;
+  const bool waits = guard.context_ == nullptr || !guard.context_->trial_end.IsSet();
   Clock::time_point until = guard.wait_start_ + guard.busy_wait_max_;
   if (guard.context_ != nullptr) {
     const ExecContext& context = *guard.context_;
@@ -135,7 +137,7 @@ int Guard::OnBusy(void* self, int count) noexcept {
       until = std::min(until, context.deadline.When());
     }
   }
-  if (guard.stop_cause_ == StopCause::kNone && now >= until) {
+  if (guard.stop_cause_ == StopCause::kNone && (now >= until || !waits)) {
     guard.stop_cause_ = StopCause::kLocked;
   }
   if (guard.stop_cause_ != StopCause::kNone) return 0;

@@ -110,6 +110,7 @@ Result<Lease> SqlitePool::Take(Access access, const ExecContext& context) {
     if (closed_) return PoolClosed();
     MOLT_RETURN_IF_ERROR(CheckContext(context));
     if (!shelf.idle.empty()) return TakeIdle(shelf, access);
+    if (context.trial_end.IsSet()) return NoneFree(shelf, access, {});
     if (shelf.open < shelf.open_max) return OpenOne(shelf, access, std::move(lock));
   }
   return Wait(access, context);
