@@ -137,25 +137,26 @@ void BindDatabase(nb::module_& m) {
   pthread_atfork(nullptr, nullptr, [] { ++fork_generation; });
 
   nb::class_<DatabaseHandle>(m, "Database", "An open database; from connect(url).")
-      .def("__init__",
-           [](DatabaseHandle* self, const std::string& url, std::optional<double> timeout,
-              int max_readers, std::int64_t statement_cache_size) {
-             if (max_readers < 1) RaiseInvalid("max_readers must be at least 1");
-             if (statement_cache_size < 0) RaiseInvalid("statement_cache_size must not be negative");
-             new (self) DatabaseHandle(
-                 url, {timeout, max_readers, static_cast<std::size_t>(statement_cache_size)});
-           },
-           nb::arg("url"), nb::kw_only(), nb::arg("timeout") = nb::none(),
-           nb::arg("max_readers") = 4, nb::arg("statement_cache_size") = 256,
-           nb::sig("def __init__(self, url: str, *, timeout: float | None = None,"
-                   " max_readers: int = 4, statement_cache_size: int = 256) -> None"))
+      .def(
+          "__init__",
+          [](DatabaseHandle* self, const std::string& url, std::optional<double> timeout,
+             int max_readers, std::int64_t statement_cache_size) {
+            if (max_readers < 1) RaiseInvalid("max_readers must be at least 1");
+            if (statement_cache_size < 0) RaiseInvalid("statement_cache_size must not be negative");
+            new (self) DatabaseHandle(
+                url, {timeout, max_readers, static_cast<std::size_t>(statement_cache_size)});
+          },
+          nb::arg("url"), nb::kw_only(), nb::arg("timeout") = nb::none(),
+          nb::arg("max_readers") = 4, nb::arg("statement_cache_size") = 256,
+          nb::sig("def __init__(self, url: str, *, timeout: float | None = None,"
+                  " max_readers: int = 4, statement_cache_size: int = 256) -> None"))
       .def_prop_ro("url", &DatabaseHandle::url, "The URL, without a password.")
-      .def_prop_ro("dialect",
-                   [](DatabaseHandle& self) { return std::string(self.Get().dialect().name); },
-                   "The name of its SQL dialect.")
-      .def("insert", &Insert, nb::arg("table"), nb::arg("rows").none(), nb::arg("columns") = nb::none(),
-           nb::arg("batch_rows") = 10'000, nb::arg("on_progress") = nb::none(),
-           nb::arg("timeout") = nb::none(),
+      .def_prop_ro(
+          "dialect", [](DatabaseHandle& self) { return std::string(self.Get().dialect().name); },
+          "The name of its SQL dialect.")
+      .def("insert", &Insert, nb::arg("table"), nb::arg("rows").none(),
+           nb::arg("columns") = nb::none(), nb::arg("batch_rows") = 10'000,
+           nb::arg("on_progress") = nb::none(), nb::arg("timeout") = nb::none(),
            nb::sig("def insert(self, table: typing.Any, rows: typing.Any,"
                    " columns: collections.abc.Sequence[str] | None = None,"
                    " batch_rows: int = 10000,"
@@ -164,52 +165,57 @@ void BindDatabase(nb::module_& m) {
            "Inserts rows in one transaction, all or nothing, and gives their number. `rows` are "
            "tuples or dicts, or Arrow data (anything with __arrow_c_stream__). `on_progress` is "
            "called with the number of rows so far.")
-      .def("_describe",
-           [](nb::handle self, nb::handle table) {
-             return MakePending<types::Schema>(
-                 "reflect", nb::borrow(self), std::nullopt,
-                 [name = NameOf(table)](engine::Database& db, const db::ExecContext& context) {
-                   return db.DescribeTable(name, context);
-                 },
-                 [](const types::Schema& schema) {
-                   nb::dict columns;
-                   for (const types::Field& field : schema) {
-                     const auto type = types::TypeName(field.type);
-                     columns[ShownText(field.name)] = ShownText(type);
-                   }
-                   return nb::object(columns);
-                 });
-           },
-           nb::arg("table"),
-           nb::sig("def _describe(self, table: typing.Any) -> Pending[dict[str, str | None]]"))
-      .def("table_names",
-           [](nb::handle self) {
-             return MakePending<std::vector<std::string>>(
-                        "table_names", nb::borrow(self), std::nullopt,
-                        [](engine::Database& db, const db::ExecContext& context) {
-                          return db.TableNames(context);
-                        },
-                        [](const std::vector<std::string>& names) { return nb::cast(names); })
-                 ->Result(std::nullopt);
-           },
-           nb::sig("def table_names(self) -> list[str]"), "Its tables and views.")
+      .def(
+          "_describe",
+          [](nb::handle self, nb::handle table) {
+            return MakePending<types::Schema>(
+                "reflect", nb::borrow(self), std::nullopt,
+                [name = NameOf(table)](engine::Database& db, const db::ExecContext& context) {
+                  return db.DescribeTable(name, context);
+                },
+                [](const types::Schema& schema) {
+                  nb::dict columns;
+                  for (const types::Field& field : schema) {
+                    const auto type = types::TypeName(field.type);
+                    columns[ShownText(field.name)] = ShownText(type);
+                  }
+                  return nb::object(columns);
+                });
+          },
+          nb::arg("table"),
+          nb::sig("def _describe(self, table: typing.Any) -> Pending[dict[str, str | None]]"))
+      .def(
+          "table_names",
+          [](nb::handle self) {
+            return MakePending<std::vector<std::string>>(
+                       "table_names", nb::borrow(self), std::nullopt,
+                       [](engine::Database& db, const db::ExecContext& context) {
+                         return db.TableNames(context);
+                       },
+                       [](const std::vector<std::string>& names) { return nb::cast(names); })
+                ->Result(std::nullopt);
+          },
+          nb::sig("def table_names(self) -> list[str]"), "Its tables and views.")
       .def("close", &DatabaseHandle::Close,
            "Later calls raise ClosedError; what runs comes to its end.")
-      .def("__enter__", [](nb::handle self) { return nb::borrow(self); },
-           nb::sig("def __enter__(self) -> Database"))
-      .def("__exit__", [](DatabaseHandle& self, const nb::args&) { self.Close(); },
-           nb::arg("args"), nb::sig("def __exit__(self, *args: object) -> None"))
-      .def("__aenter__",
-           [](nb::handle self) {
-             return nb::module_::import_("molt_sql._aio").attr("ready")(self);
-           },
-           nb::sig("def __aenter__(self) -> collections.abc.Awaitable[Database]"))
-      .def("__aexit__",
-           [](DatabaseHandle& self, const nb::args&) {
-             self.Close();
-             return nb::module_::import_("molt_sql._aio").attr("ready")(nb::none());
-           },
-           nb::arg("args"), nb::sig("def __aexit__(self, *args: object) -> collections.abc.Awaitable[None]"))
+      .def(
+          "__enter__", [](nb::handle self) { return nb::borrow(self); },
+          nb::sig("def __enter__(self) -> Database"))
+      .def(
+          "__exit__", [](DatabaseHandle& self, const nb::args&) { self.Close(); }, nb::arg("args"),
+          nb::sig("def __exit__(self, *args: object) -> None"))
+      .def(
+          "__aenter__",
+          [](nb::handle self) { return nb::module_::import_("molt_sql._aio").attr("ready")(self); },
+          nb::sig("def __aenter__(self) -> collections.abc.Awaitable[Database]"))
+      .def(
+          "__aexit__",
+          [](DatabaseHandle& self, const nb::args&) {
+            self.Close();
+            return nb::module_::import_("molt_sql._aio").attr("ready")(nb::none());
+          },
+          nb::arg("args"),
+          nb::sig("def __aexit__(self, *args: object) -> collections.abc.Awaitable[None]"))
       .def("__repr__", [](const DatabaseHandle& self) {
         return "<Database " + self.url() + (self.IsClosed() ? " (closed)>" : ">");
       });

@@ -36,12 +36,10 @@ nb::object ShownText(std::string_view text) {
 }
 
 void Raise(const Error& error) {
-  const nb::object type =
-      nb::module_::import_("molt_sql._errors").attr(ExceptionName(error.code));
+  const nb::object type = nb::module_::import_("molt_sql._errors").attr(ExceptionName(error.code));
   const nb::object message = ShownText(error.message);
-  const nb::object exception = error.code == ErrorCode::kDatabase
-                                   ? type(message, ShownText(error.sqlstate))
-                                   : type(message);
+  const nb::object exception =
+      error.code == ErrorCode::kDatabase ? type(message, ShownText(error.sqlstate)) : type(message);
   PyErr_SetObject(type.ptr(), exception.ptr());
   throw nb::python_error();
 }

@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include <nanobind/typing.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/typing.h>
 
 #include "errors.h"
 #include "values.h"
@@ -56,51 +56,59 @@ void BindOperators(Class& cls) {
         nb::arg("other").none(), nb::sig(signature));
   };
   // Python's protocol says bool for these two; an expression gives an expression.
-  compare("__eq__", &query::operator==,
-          "def __eq__(self, other: object) -> Expr[bool]");
-  compare("__ne__", &query::operator!=,
-          "def __ne__(self, other: object) -> Expr[bool]");
+  compare("__eq__", &query::operator==, "def __eq__(self, other: object) -> Expr[bool]");
+  compare("__ne__", &query::operator!=, "def __ne__(self, other: object) -> Expr[bool]");
   compare("__lt__", &query::operator<, "def __lt__(self, other: typing.Any) -> Expr[bool]");
   compare("__le__", &query::operator<=, "def __le__(self, other: typing.Any) -> Expr[bool]");
   compare("__gt__", &query::operator>, "def __gt__(self, other: typing.Any) -> Expr[bool]");
   compare("__ge__", &query::operator>=, "def __ge__(self, other: typing.Any) -> Expr[bool]");
 
   const auto arithmetic = [&](const std::string& name, Op op, const std::string& result) {
-    cls.def(("__" + name + "__").c_str(),
-            [op](const Expr& self, nb::handle other) { return Binary(op, self, other); },
-            nb::arg("other"),
-            nb::sig(("def __" + name + "__(self, other: typing.Any) -> Expr[" + result + "]")
-                        .c_str()));
-    cls.def(("__r" + name + "__").c_str(),
-            [op](const Expr& self, nb::handle other) {
-              return Checked(Expr::Make(op, {ToExpr(other), self}));
-            },
-            nb::arg("other"),
-            nb::sig(("def __r" + name + "__(self, other: typing.Any) -> Expr[" + result + "]")
-                        .c_str()));
+    cls.def(
+        ("__" + name + "__").c_str(),
+        [op](const Expr& self, nb::handle other) { return Binary(op, self, other); },
+        nb::arg("other"),
+        nb::sig(("def __" + name + "__(self, other: typing.Any) -> Expr[" + result + "]").c_str()));
+    cls.def(
+        ("__r" + name + "__").c_str(),
+        [op](const Expr& self, nb::handle other) {
+          return Checked(Expr::Make(op, {ToExpr(other), self}));
+        },
+        nb::arg("other"),
+        nb::sig(
+            ("def __r" + name + "__(self, other: typing.Any) -> Expr[" + result + "]").c_str()));
   };
   arithmetic("add", Op::kAdd, "T");
   arithmetic("sub", Op::kSub, "T");
   arithmetic("mul", Op::kMul, "T");
   arithmetic("truediv", Op::kDiv, "float");
   arithmetic("mod", Op::kMod, "T");
-  cls.def("__neg__", [](const Expr& self) { return Checked(-self); },
-          nb::sig("def __neg__(self) -> Expr[T]"));
+  cls.def(
+      "__neg__", [](const Expr& self) { return Checked(-self); },
+      nb::sig("def __neg__(self) -> Expr[T]"));
 
-  cls.def("__and__", [](const Expr& a, nb::handle b) { return Checked(a && ToCondition(b)); },
-          nb::arg("other").none(), nb::sig("def __and__(self, other: Expr[bool] | bool) -> Expr[bool]"));
-  cls.def("__rand__", [](const Expr& a, nb::handle b) { return Checked(ToCondition(b) && a); },
-          nb::arg("other").none(), nb::sig("def __rand__(self, other: bool) -> Expr[bool]"));
-  cls.def("__or__", [](const Expr& a, nb::handle b) { return Checked(a || ToCondition(b)); },
-          nb::arg("other").none(), nb::sig("def __or__(self, other: Expr[bool] | bool) -> Expr[bool]"));
-  cls.def("__ror__", [](const Expr& a, nb::handle b) { return Checked(ToCondition(b) || a); },
-          nb::arg("other").none(), nb::sig("def __ror__(self, other: bool) -> Expr[bool]"));
-  cls.def("__invert__", [](const Expr& self) { return Checked(!self); },
-          nb::sig("def __invert__(self) -> Expr[bool]"));
-  cls.def("__bool__", [](const Expr&) -> bool { RaiseTruth(); },
-          nb::sig("def __bool__(self) -> typing.NoReturn"));
-  cls.def("__contains__", [](const Expr&, nb::handle) -> bool { RaiseTruth(); }, nb::arg("item"),
-          nb::sig("def __contains__(self, item: object) -> typing.NoReturn"));
+  cls.def(
+      "__and__", [](const Expr& a, nb::handle b) { return Checked(a && ToCondition(b)); },
+      nb::arg("other").none(),
+      nb::sig("def __and__(self, other: Expr[bool] | bool) -> Expr[bool]"));
+  cls.def(
+      "__rand__", [](const Expr& a, nb::handle b) { return Checked(ToCondition(b) && a); },
+      nb::arg("other").none(), nb::sig("def __rand__(self, other: bool) -> Expr[bool]"));
+  cls.def(
+      "__or__", [](const Expr& a, nb::handle b) { return Checked(a || ToCondition(b)); },
+      nb::arg("other").none(), nb::sig("def __or__(self, other: Expr[bool] | bool) -> Expr[bool]"));
+  cls.def(
+      "__ror__", [](const Expr& a, nb::handle b) { return Checked(ToCondition(b) || a); },
+      nb::arg("other").none(), nb::sig("def __ror__(self, other: bool) -> Expr[bool]"));
+  cls.def(
+      "__invert__", [](const Expr& self) { return Checked(!self); },
+      nb::sig("def __invert__(self) -> Expr[bool]"));
+  cls.def(
+      "__bool__", [](const Expr&) -> bool { RaiseTruth(); },
+      nb::sig("def __bool__(self) -> typing.NoReturn"));
+  cls.def(
+      "__contains__", [](const Expr&, nb::handle) -> bool { RaiseTruth(); }, nb::arg("item"),
+      nb::sig("def __contains__(self, item: object) -> typing.NoReturn"));
   cls.def("__hash__", [](nb::handle self) {
     return static_cast<Py_ssize_t>(reinterpret_cast<std::uintptr_t>(self.ptr()) >> 4);
   });
@@ -108,34 +116,38 @@ void BindOperators(Class& cls) {
 
 template <class Class>
 void BindPredicates(Class& cls) {
-  cls.def("in_",
-          [](const Expr& self, nb::handle values) { return Checked(self.In(ToExprs(values))); },
-          nb::arg("values"),
-          nb::sig("def in_(self, values: collections.abc.Iterable[typing.Any]) -> Expr[bool]"),
-          "Equal to one of the values; of no values: false.");
-  cls.def("not_in",
-          [](const Expr& self, nb::handle values) { return Checked(self.NotIn(ToExprs(values))); },
-          nb::arg("values"),
-          nb::sig("def not_in(self, values: collections.abc.Iterable[typing.Any]) -> Expr[bool]"),
-          "Equal to none of the values; of no values: true.");
-  cls.def("between",
-          [](const Expr& self, nb::handle low, nb::handle high) {
-            return Checked(self.Between(ToExpr(low), ToExpr(high)));
-          },
-          nb::arg("low").none(), nb::arg("high").none(),
-          nb::sig("def between(self, low: typing.Any, high: typing.Any) -> Expr[bool]"),
-          "low <= self <= high.");
-  cls.def("is_null", [](const Expr& self) { return Checked(self.IsNull()); },
-          nb::sig("def is_null(self) -> Expr[bool]"));
-  cls.def("is_not_null", [](const Expr& self) { return Checked(self.IsNotNull()); },
-          nb::sig("def is_not_null(self) -> Expr[bool]"));
+  cls.def(
+      "in_", [](const Expr& self, nb::handle values) { return Checked(self.In(ToExprs(values))); },
+      nb::arg("values"),
+      nb::sig("def in_(self, values: collections.abc.Iterable[typing.Any]) -> Expr[bool]"),
+      "Equal to one of the values; of no values: false.");
+  cls.def(
+      "not_in",
+      [](const Expr& self, nb::handle values) { return Checked(self.NotIn(ToExprs(values))); },
+      nb::arg("values"),
+      nb::sig("def not_in(self, values: collections.abc.Iterable[typing.Any]) -> Expr[bool]"),
+      "Equal to none of the values; of no values: true.");
+  cls.def(
+      "between",
+      [](const Expr& self, nb::handle low, nb::handle high) {
+        return Checked(self.Between(ToExpr(low), ToExpr(high)));
+      },
+      nb::arg("low").none(), nb::arg("high").none(),
+      nb::sig("def between(self, low: typing.Any, high: typing.Any) -> Expr[bool]"),
+      "low <= self <= high.");
+  cls.def(
+      "is_null", [](const Expr& self) { return Checked(self.IsNull()); },
+      nb::sig("def is_null(self) -> Expr[bool]"));
+  cls.def(
+      "is_not_null", [](const Expr& self) { return Checked(self.IsNotNull()); },
+      nb::sig("def is_not_null(self) -> Expr[bool]"));
 
   const auto match = [&](const std::string& name, Op op, const char* doc) {
-    cls.def(name.c_str(),
-            [op](const Expr& self, nb::handle text) { return Binary(op, self, text); },
-            nb::arg("text").none(),
-            nb::sig(("def " + name + "(self, text: str | Expr[typing.Any]) -> Expr[bool]").c_str()),
-            doc);
+    cls.def(
+        name.c_str(), [op](const Expr& self, nb::handle text) { return Binary(op, self, text); },
+        nb::arg("text").none(),
+        nb::sig(("def " + name + "(self, text: str | Expr[typing.Any]) -> Expr[bool]").c_str()),
+        doc);
   };
   match("like", Op::kLike,
         "Matches a pattern with % and _, with case on every engine; a backslash escapes.");
@@ -147,51 +159,55 @@ void BindPredicates(Class& cls) {
   match("iendswith", Op::kIEndsWith, "Like endswith(), ignoring case.");
   match("icontains", Op::kIContains, "Like contains(), ignoring case.");
 
-  cls.def("as_", [](const Expr& self, const nb::str& name) { return Checked(self.As(ToText(name))); },
-          nb::arg("name"), nb::sig("def as_(self, name: str) -> Expr[T]"),
-          "Names the column in the result.");
-  cls.def("asc",
-          [](const Expr& self, const nb::object& nulls) { return MakeOrdering(self, false, nulls); },
-          nb::arg("nulls") = nb::none(),
-          nb::sig("def asc(self, nulls: typing.Literal['first', 'last'] | None = None) -> Ordering"),
-          "Smallest first; NULLs last unless said otherwise.");
-  cls.def("desc",
-          [](const Expr& self, const nb::object& nulls) { return MakeOrdering(self, true, nulls); },
-          nb::arg("nulls") = nb::none(),
-          nb::sig("def desc(self, nulls: typing.Literal['first', 'last'] | None = None) -> Ordering"),
-          "Largest first; NULLs first unless said otherwise.");
+  cls.def(
+      "as_", [](const Expr& self, const nb::str& name) { return Checked(self.As(ToText(name))); },
+      nb::arg("name"), nb::sig("def as_(self, name: str) -> Expr[T]"),
+      "Names the column in the result.");
+  cls.def(
+      "asc",
+      [](const Expr& self, const nb::object& nulls) { return MakeOrdering(self, false, nulls); },
+      nb::arg("nulls") = nb::none(),
+      nb::sig("def asc(self, nulls: typing.Literal['first', 'last'] | None = None) -> Ordering"),
+      "Smallest first; NULLs last unless said otherwise.");
+  cls.def(
+      "desc",
+      [](const Expr& self, const nb::object& nulls) { return MakeOrdering(self, true, nulls); },
+      nb::arg("nulls") = nb::none(),
+      nb::sig("def desc(self, nulls: typing.Literal['first', 'last'] | None = None) -> Ordering"),
+      "Largest first; NULLs first unless said otherwise.");
 }
 
 template <class Class>
 void BindAggregates(Class& cls) {
   const auto aggregate = [&](const std::string& name, Op op, const std::string& result,
                              const char* doc) {
-    cls.def(name.c_str(),
-            [op](const Expr& self, bool distinct) {
-              return Checked(Expr::Make(op, {self}, distinct));
-            },
-            nb::kw_only(), nb::arg("distinct") = false,
-            nb::sig(("def " + name + "(self, *, distinct: bool = False) -> Expr[" + result + "]")
-                        .c_str()),
-            doc);
+    cls.def(
+        name.c_str(),
+        [op](const Expr& self, bool distinct) { return Checked(Expr::Make(op, {self}, distinct)); },
+        nb::kw_only(), nb::arg("distinct") = false,
+        nb::sig(
+            ("def " + name + "(self, *, distinct: bool = False) -> Expr[" + result + "]").c_str()),
+        doc);
   };
   aggregate("count", Op::kCount, "int", "How many are not NULL.");
   aggregate("sum", Op::kSum, "T", "Their sum; NULL of none.");
   aggregate("avg", Op::kAvg, "float", "Their mean; NULL of none.");
   aggregate("min", Op::kMin, "T", "The smallest.");
   aggregate("max", Op::kMax, "T", "The largest.");
-  aggregate("stddev", Op::kStddev, "float", "Standard deviation of a sample; NULL of fewer than 2.");
+  aggregate("stddev", Op::kStddev, "float",
+            "Standard deviation of a sample; NULL of fewer than 2.");
   aggregate("variance", Op::kVariance, "float", "Variance of a sample; NULL of fewer than 2.");
   aggregate("bool_and", Op::kBoolAnd, "bool", "Whether all are true.");
   aggregate("bool_or", Op::kBoolOr, "bool", "Whether one is true.");
   aggregate("array_agg", Op::kArrayAgg, "list[T]", "All values as an array (not on SQLite).");
-  cls.def("string_agg",
-          [](const Expr& self, nb::handle separator, bool distinct) {
-            return Checked(Expr::Make(Op::kStringAgg, {self, ToExpr(separator)}, distinct));
-          },
-          nb::arg("separator"), nb::kw_only(), nb::arg("distinct") = false,
-          nb::sig("def string_agg(self, separator: str, *, distinct: bool = False) -> Expr[str]"),
-          "All texts joined with a separator.");
+  cls.def(
+      "string_agg",
+      [](const Expr& self, nb::handle separator, bool distinct) {
+        return Checked(Expr::Make(Op::kStringAgg, {self, ToExpr(separator)}, distinct));
+      },
+      nb::arg("separator"), nb::kw_only(), nb::arg("distinct") = false,
+      nb::sig("def string_agg(self, separator: str, *, distinct: bool = False) -> Expr[str]"),
+      "All texts joined with a separator.");
 }
 
 }  // namespace
@@ -241,10 +257,10 @@ void BindExprs(nb::module_& m) {
 
   nb::class_<query::Ordering>(m, "Ordering", "A key to order by; from Expr.asc() or Expr.desc().");
 
-  auto expr = nb::class_<Expr>(m, "Expr", nb::is_generic(),
-                               nb::sig("class Expr(typing.Generic[T])"),
-                               "Part of a query: a column, a value, or what is made of them. "
-                               "Immutable.");
+  auto expr =
+      nb::class_<Expr>(m, "Expr", nb::is_generic(), nb::sig("class Expr(typing.Generic[T])"),
+                       "Part of a query: a column, a value, or what is made of them. "
+                       "Immutable.");
   BindOperators(expr);
   BindPredicates(expr);
   BindAggregates(expr);

@@ -7,9 +7,9 @@
 #include <cmath>
 #include <system_error>
 
-#include <nanobind/typing.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/unique_ptr.h>
+#include <nanobind/typing.h>
 
 namespace molt::bindings {
 
@@ -60,8 +60,8 @@ bool SignalRaised() {
 }
 
 bool IsMainThread() {
-  static const unsigned long main_thread =
-      nb::cast<unsigned long>(nb::module_::import_("threading").attr("main_thread")().attr("ident"));
+  static const unsigned long main_thread = nb::cast<unsigned long>(
+      nb::module_::import_("threading").attr("main_thread")().attr("ident"));
   return PyThread_get_thread_ident() == main_thread;
 }
 
@@ -109,6 +109,7 @@ Pending::~Pending() {
   if (turn_ && turn_->GiveUp()) {
     done_();
   } else if (cancel_) {
+    const nb::gil_scoped_release release;  // as in Cancel()
     cancel_->Cancel();
   }
   if (used_) return;
@@ -204,18 +205,20 @@ void BindPending(nb::module_& m) {
       .def("result", &Pending::Result, nb::arg("timeout") = nb::none(),
            nb::sig("def result(self, timeout: float | None = None) -> R"),
            "Runs it on this thread and gives its result. `timeout` is in seconds.")
-      .def("__await__",
-           [](nb::handle self) {
-             return nb::module_::import_("molt_sql._aio").attr("wait")(self).attr("__await__")();
-           },
-           nb::sig("def __await__(self) -> collections.abc.Generator[typing.Any, None, R]"))
+      .def(
+          "__await__",
+          [](nb::handle self) {
+            return nb::module_::import_("molt_sql._aio").attr("wait")(self).attr("__await__")();
+          },
+          nb::sig("def __await__(self) -> collections.abc.Generator[typing.Any, None, R]"))
       .def("_try", &Pending::Try, nb::sig("def _try(self) -> bool"))
-      .def("_start",
-           [](Pending& self, const CompletionPort& port, std::uint64_t id) {
-             return self.Start(port.queue(), id);
-           },
-           nb::arg("port"), nb::arg("id"),
-           nb::sig("def _start(self, port: _CompletionPort, id: int) -> float | None"))
+      .def(
+          "_start",
+          [](Pending& self, const CompletionPort& port, std::uint64_t id) {
+            return self.Start(port.queue(), id);
+          },
+          nb::arg("port"), nb::arg("id"),
+          nb::sig("def _start(self, port: _CompletionPort, id: int) -> float | None"))
       .def("_cancel", &Pending::Cancel, nb::sig("def _cancel(self) -> None"))
       .def("_expire", &Pending::Expire, nb::sig("def _expire(self) -> None"))
       .def("_take", &Pending::Take, nb::sig("def _take(self) -> R"));

@@ -139,13 +139,14 @@ class PendingOf : public Pending {
   void Submit(engine::Database& db, const db::ExecContext& context, std::shared_ptr<Turn> turn,
               std::function<void()> done) override {
     // The outcome outlives this object, which Python may drop before the thread is done.
-    db.Submit<T>(RunInTurn<T>(turn, make_(db, context)),
-                 [outcome = outcome_, turn, done = std::move(done)](molt::Result<T> result) {
-                   if (turn->IsGivenUp()) return;
-                   *outcome = std::move(result);
-                   done();
-                 },
-                 holds_connection());
+    db.Submit<T>(
+        RunInTurn<T>(turn, make_(db, context)),
+        [outcome = outcome_, turn, done = std::move(done)](molt::Result<T> result) {
+          if (turn->IsGivenUp()) return;
+          *outcome = std::move(result);
+          done();
+        },
+        holds_connection());
   }
   void SetError(Error error) override { *outcome_ = Fail(std::move(error)); }
 
@@ -163,8 +164,8 @@ std::unique_ptr<Pending> MakePending(std::string name, nb::object database,
                                      std::optional<double> timeout, Make make, Convert convert,
                                      std::function<void()> on_error = {}) {
   return std::make_unique<PendingOf<T, Make, Convert>>(std::move(name), std::move(database),
-                                                       timeout, std::move(make),
-                                                       std::move(convert), std::move(on_error));
+                                                       timeout, std::move(make), std::move(convert),
+                                                       std::move(on_error));
 }
 
 // Fetches are tried first: most are done before a thread could be woken for them.
@@ -194,9 +195,9 @@ template <class Convert>
 std::unique_ptr<Pending> MakePendingFetch(std::string name, nb::object database,
                                           std::optional<double> timeout, query::Query query,
                                           bool first_row_only, Convert convert) {
-  return std::make_unique<PendingFetch<Convert>>(
-      std::move(name), std::move(database), timeout, MakeFetch{std::move(query), first_row_only},
-      std::move(convert), std::function<void()>());
+  return std::make_unique<PendingFetch<Convert>>(std::move(name), std::move(database), timeout,
+                                                 MakeFetch{std::move(query), first_row_only},
+                                                 std::move(convert), std::function<void()>());
 }
 
 void BindPending(nb::module_& m);

@@ -163,117 +163,127 @@ PyQuery JoinWith(const PyQuery& self, nb::handle table, nb::handle on, JoinKind 
 // The same methods start a query on a table and extend one; `start` gives the query to extend.
 template <class Class, class Start>
 void BindBuilding(Class& cls, Start start) {
-  cls.def("where",
-          [start](nb::handle self, const nb::args& conditions) {
-            const PyQuery q = start(self);
-            return With(q, q.query.Where(ToConditions(conditions)));
-          },
-          nb::arg("conditions"),
-          nb::sig("def where(self, *conditions: Expr[bool] | bool) -> Query"),
-          "Only rows for which all conditions hold; further calls add to it.");
-  cls.def("select",
-          [start](nb::handle self, const nb::args& columns) {
-            const PyQuery q = start(self);
-            return With(q, q.query.Select(ToColumns("select", columns)));
-          },
-          nb::arg("columns"), nb::sig("def select(self, *columns: typing.Any) -> Query"),
-          "The columns and expressions of the result; none or \"*\": all columns.");
+  cls.def(
+      "where",
+      [start](nb::handle self, const nb::args& conditions) {
+        const PyQuery q = start(self);
+        return With(q, q.query.Where(ToConditions(conditions)));
+      },
+      nb::arg("conditions"), nb::sig("def where(self, *conditions: Expr[bool] | bool) -> Query"),
+      "Only rows for which all conditions hold; further calls add to it.");
+  cls.def(
+      "select",
+      [start](nb::handle self, const nb::args& columns) {
+        const PyQuery q = start(self);
+        return With(q, q.query.Select(ToColumns("select", columns)));
+      },
+      nb::arg("columns"), nb::sig("def select(self, *columns: typing.Any) -> Query"),
+      "The columns and expressions of the result; none or \"*\": all columns.");
   const auto join = [&](const char* name, JoinKind kind) {
-    cls.def(name,
-            [start, kind](nb::handle self, nb::handle table, nb::handle on) {
-              return JoinWith(start(self), table, on, kind);
-            },
-            nb::arg("table"), nb::arg("on"),
-            nb::sig(("def " + std::string(name) +
-                     "(self, table: typing.Any, on: Expr[bool]) -> Query")
-                        .c_str()));
+    cls.def(
+        name,
+        [start, kind](nb::handle self, nb::handle table, nb::handle on) {
+          return JoinWith(start(self), table, on, kind);
+        },
+        nb::arg("table"), nb::arg("on"),
+        nb::sig(("def " + std::string(name) + "(self, table: typing.Any, on: Expr[bool]) -> Query")
+                    .c_str()));
   };
   join("left_join", JoinKind::kLeft);
   join("right_join", JoinKind::kRight);
   join("full_join", JoinKind::kFull);
-  cls.def("cross_join",
-          [start](nb::handle self, nb::handle table) {
-            return JoinWith(start(self), table, nb::none(), JoinKind::kCross);
-          },
-          nb::arg("table"), nb::sig("def cross_join(self, table: typing.Any) -> Query"));
-  cls.def("join",
-          [start](nb::handle self, nb::handle table, nb::handle on, const std::string& how) {
-            return JoinWith(start(self), table, on, ToJoinKind(how));
-          },
-          nb::arg("table"), nb::arg("on") = nb::none(), nb::arg("how") = "inner",
-          nb::sig("def join(self, table: typing.Any, on: Expr[bool] | None = None,"
-                  " how: typing.Literal['inner', 'left', 'right', 'full', 'cross'] = 'inner')"
-                  " -> Query"));
-  cls.def("group_by",
-          [start](nb::handle self, const nb::args& keys) {
-            const PyQuery q = start(self);
-            return With(q, q.query.GroupBy(ToColumns("group_by", keys)));
-          },
-          nb::arg("keys"), nb::sig("def group_by(self, *keys: Expr[typing.Any]) -> Query"));
-  cls.def("order_by",
-          [start](nb::handle self, const nb::args& keys) {
-            const PyQuery q = start(self);
-            std::vector<query::Ordering> orderings;
-            for (const nb::handle key : keys) orderings.push_back(ToOrdering(key));
-            return With(q, q.query.OrderBy(orderings));
-          },
-          nb::arg("keys"),
-          nb::sig("def order_by(self, *keys: Expr[typing.Any] | Ordering) -> Query"),
-          "Replaces any earlier order. NULLs count as the largest values unless said otherwise.");
-  cls.def("limit",
-          [start](nb::handle self, nb::handle rows) {
-            const PyQuery q = start(self);
-            return With(q, q.query.Limit(ToRowCount("limit", rows)));
-          },
-          nb::arg("rows").none(), nb::sig("def limit(self, rows: int) -> Query"));
-  cls.def("offset",
-          [start](nb::handle self, nb::handle rows) {
-            const PyQuery q = start(self);
-            return With(q, q.query.Offset(ToRowCount("offset", rows)));
-          },
-          nb::arg("rows").none(), nb::sig("def offset(self, rows: int) -> Query"));
-  cls.def("distinct",
-          [start](nb::handle self) {
-            const PyQuery q = start(self);
-            return With(q, q.query.Distinct());
-          },
-          nb::sig("def distinct(self) -> Query"));
+  cls.def(
+      "cross_join",
+      [start](nb::handle self, nb::handle table) {
+        return JoinWith(start(self), table, nb::none(), JoinKind::kCross);
+      },
+      nb::arg("table"), nb::sig("def cross_join(self, table: typing.Any) -> Query"));
+  cls.def(
+      "join",
+      [start](nb::handle self, nb::handle table, nb::handle on, const std::string& how) {
+        return JoinWith(start(self), table, on, ToJoinKind(how));
+      },
+      nb::arg("table"), nb::arg("on") = nb::none(), nb::arg("how") = "inner",
+      nb::sig("def join(self, table: typing.Any, on: Expr[bool] | None = None,"
+              " how: typing.Literal['inner', 'left', 'right', 'full', 'cross'] = 'inner')"
+              " -> Query"));
+  cls.def(
+      "group_by",
+      [start](nb::handle self, const nb::args& keys) {
+        const PyQuery q = start(self);
+        return With(q, q.query.GroupBy(ToColumns("group_by", keys)));
+      },
+      nb::arg("keys"), nb::sig("def group_by(self, *keys: Expr[typing.Any]) -> Query"));
+  cls.def(
+      "order_by",
+      [start](nb::handle self, const nb::args& keys) {
+        const PyQuery q = start(self);
+        std::vector<query::Ordering> orderings;
+        for (const nb::handle key : keys) orderings.push_back(ToOrdering(key));
+        return With(q, q.query.OrderBy(orderings));
+      },
+      nb::arg("keys"), nb::sig("def order_by(self, *keys: Expr[typing.Any] | Ordering) -> Query"),
+      "Replaces any earlier order. NULLs count as the largest values unless said otherwise.");
+  cls.def(
+      "limit",
+      [start](nb::handle self, nb::handle rows) {
+        const PyQuery q = start(self);
+        return With(q, q.query.Limit(ToRowCount("limit", rows)));
+      },
+      nb::arg("rows").none(), nb::sig("def limit(self, rows: int) -> Query"));
+  cls.def(
+      "offset",
+      [start](nb::handle self, nb::handle rows) {
+        const PyQuery q = start(self);
+        return With(q, q.query.Offset(ToRowCount("offset", rows)));
+      },
+      nb::arg("rows").none(), nb::sig("def offset(self, rows: int) -> Query"));
+  cls.def(
+      "distinct",
+      [start](nb::handle self) {
+        const PyQuery q = start(self);
+        return With(q, q.query.Distinct());
+      },
+      nb::sig("def distinct(self) -> Query"));
 }
 
 nb::bytes ToBytes(const std::string& text) { return nb::bytes(text.data(), text.size()); }
 
 void BindSerialization(nb::class_<PyQuery>& cls) {
-  cls.def("fingerprint", [](const PyQuery& self) { return query::Fingerprint(self.query); },
-          "32 hex digits of the structure without values: equal for queries that differ in "
-          "values only, in every process.");
-  cls.def("to_json", [](const PyQuery& self) { return ValueOrRaise(query::ToJson(self.query)); },
-          "The query as JSON (docs/spec/query_ir.md).");
-  cls.def("to_msgpack",
-          [](const PyQuery& self) { return ToBytes(ValueOrRaise(query::ToMsgPack(self.query))); },
-          "The query as MsgPack (docs/spec/query_ir.md).");
-  cls.def_static("from_json",
-                 [](const std::string& text) {
-                   return PyQuery{ValueOrRaise(query::FromJson(text)), {}};
-                 },
-                 nb::arg("text"));
-  cls.def_static("from_msgpack",
-                 [](const nb::bytes& data) {
-                   return PyQuery{ValueOrRaise(query::FromMsgPack({data.c_str(), data.size()})),
-                                  {}};
-                 },
-                 nb::arg("data"));
+  cls.def(
+      "fingerprint", [](const PyQuery& self) { return query::Fingerprint(self.query); },
+      "32 hex digits of the structure without values: equal for queries that differ in "
+      "values only, in every process.");
+  cls.def(
+      "to_json", [](const PyQuery& self) { return ValueOrRaise(query::ToJson(self.query)); },
+      "The query as JSON (docs/spec/query_ir.md).");
+  cls.def(
+      "to_msgpack",
+      [](const PyQuery& self) { return ToBytes(ValueOrRaise(query::ToMsgPack(self.query))); },
+      "The query as MsgPack (docs/spec/query_ir.md).");
+  cls.def_static(
+      "from_json",
+      [](const std::string& text) { return PyQuery{ValueOrRaise(query::FromJson(text)), {}}; },
+      nb::arg("text"));
+  cls.def_static(
+      "from_msgpack",
+      [](const nb::bytes& data) {
+        return PyQuery{ValueOrRaise(query::FromMsgPack({data.c_str(), data.size()})), {}};
+      },
+      nb::arg("data"));
 }
 
 void BindSql(nb::class_<PyQuery>& cls) {
-  cls.def("sql",
-          [](const PyQuery& self, const std::optional<std::string>& dialect) {
-            engine::Prepared prepared = Prepare(self, dialect);
-            return CompiledSql{prepared.compiled->sql, std::move(prepared.params)};
-          },
-          nb::arg("dialect") = nb::none(),
-          nb::sig("def sql(self, dialect: str | None = None) -> CompiledSql"),
-          "SQL text and parameters for \"postgres\", \"sqlite\" or \"duckdb\"; without a name, of "
-          "the query's database.");
+  cls.def(
+      "sql",
+      [](const PyQuery& self, const std::optional<std::string>& dialect) {
+        engine::Prepared prepared = Prepare(self, dialect);
+        return CompiledSql{prepared.compiled->sql, std::move(prepared.params)};
+      },
+      nb::arg("dialect") = nb::none(),
+      nb::sig("def sql(self, dialect: str | None = None) -> CompiledSql"),
+      "SQL text and parameters for \"postgres\", \"sqlite\" or \"duckdb\"; without a name, of "
+      "the query's database.");
   cls.def("pretty", &Pretty, nb::arg("dialect") = nb::none(),
           nb::sig("def pretty(self, dialect: str | None = None) -> str"),
           "The SQL with a clause a line, and the values as a comment.");
@@ -285,35 +295,38 @@ void BindSql(nb::class_<PyQuery>& cls) {
 void BindQueries(nb::module_& m, nb::class_<query::Table>& table) {
   nb::class_<CompiledSql>(m, "CompiledSql", "SQL text and the values bound to it.")
       .def_prop_ro("text", &CompiledSql::Text, nb::sig("def text(self) -> str"))
-      .def_prop_ro("params", &CompiledSql::Params,
-                   nb::sig("def params(self) -> list[typing.Any]"))
-      .def("__iter__",
-           [](const CompiledSql& self) {
-             const nb::object pair = nb::make_tuple(self.Text(), self.Params());
-             return nb::steal(PyObject_GetIter(pair.ptr()));
-           },
-           nb::sig("def __iter__(self) -> collections.abc.Iterator[typing.Any]"),
-           "text, params = q.sql()")
+      .def_prop_ro("params", &CompiledSql::Params, nb::sig("def params(self) -> list[typing.Any]"))
+      .def(
+          "__iter__",
+          [](const CompiledSql& self) {
+            const nb::object pair = nb::make_tuple(self.Text(), self.Params());
+            return nb::steal(PyObject_GetIter(pair.ptr()));
+          },
+          nb::sig("def __iter__(self) -> collections.abc.Iterator[typing.Any]"),
+          "text, params = q.sql()")
       .def("__repr__", [](const CompiledSql& self) { return "<CompiledSql " + self.text + ">"; });
 
-  auto cls = nb::class_<PyQuery>(m, "Query", "A query as data. Immutable: every method returns "
-                                             "another one.");
+  auto cls = nb::class_<PyQuery>(m, "Query",
+                                 "A query as data. Immutable: every method returns "
+                                 "another one.");
   BindBuilding(cls, [](nb::handle self) -> const PyQuery& { return *nb::inst_ptr<PyQuery>(self); });
-  cls.def("having",
-          [](const PyQuery& self, const nb::args& conditions) {
-            return With(self, self.query.Having(ToConditions(conditions)));
-          },
-          nb::arg("conditions"), nb::sig("def having(self, *conditions: Expr[bool] | bool) -> Query"),
-          "Only groups for which all conditions hold.");
-  cls.def("on",
-          [](const PyQuery& self, nb::handle database) {
-            if (!nb::isinstance<DatabaseHandle>(database)) {
-              RaiseInvalid("on() takes a Database from connect(url)");
-            }
-            return PyQuery{self.query, nb::borrow(database)};
-          },
-          nb::arg("database"), nb::sig("def on(self, database: Database) -> Query"),
-          "The same query, to be run there.");
+  cls.def(
+      "having",
+      [](const PyQuery& self, const nb::args& conditions) {
+        return With(self, self.query.Having(ToConditions(conditions)));
+      },
+      nb::arg("conditions"), nb::sig("def having(self, *conditions: Expr[bool] | bool) -> Query"),
+      "Only groups for which all conditions hold.");
+  cls.def(
+      "on",
+      [](const PyQuery& self, nb::handle database) {
+        if (!nb::isinstance<DatabaseHandle>(database)) {
+          RaiseInvalid("on() takes a Database from connect(url)");
+        }
+        return PyQuery{self.query, nb::borrow(database)};
+      },
+      nb::arg("database"), nb::sig("def on(self, database: Database) -> Query"),
+      "The same query, to be run there.");
   BindSql(cls);
   BindSerialization(cls);
   BindRunning(m, cls);
@@ -322,8 +335,9 @@ void BindQueries(nb::module_& m, nb::class_<query::Table>& table) {
     return PyQuery{query::From(*nb::inst_ptr<query::Table>(self)), {}};
   };
   BindBuilding(table, start);
-  table.def("query", [start](nb::handle self) { return start(self); },
-            nb::sig("def query(self) -> Query"), "All rows of the table.");
+  table.def(
+      "query", [start](nb::handle self) { return start(self); },
+      nb::sig("def query(self) -> Query"), "All rows of the table.");
 
   m.def(
       "raw",

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <functional>
 
-#include <nanobind/stl/string.h>
 #include <nanoarrow/nanoarrow.h>
+#include <nanobind/stl/string.h>
 
 #include "errors.h"
 #include "molt/base/nearest_names.h"
@@ -174,7 +174,8 @@ nb::handle ResultSet::RowType() {
   static auto* known = new std::array<Known, kKnown>();  // never freed: it holds Python objects
   if (row_type_.is_valid()) return row_type_;
   const std::shared_ptr<const types::Schema>& schema = batches_.front()->schema;
-  Known& slot = (*known)[std::hash<const void*>()(schema.get()) / alignof(std::max_align_t) % kKnown];
+  Known& slot =
+      (*known)[std::hash<const void*>()(schema.get()) / alignof(std::max_align_t) % kKnown];
   if (slot.schema != schema) slot = {schema, RowClass(*schema)};
   row_type_ = slot.row_type;
   return row_type_;
@@ -193,101 +194,102 @@ nb::list ResultSet::Rows(std::int64_t begin, std::int64_t end) {
   return rows;
 }
 
-nb::object ResultSet::RowAt(std::int64_t index) {
-  return Rows(index, index + 1)[0];
-}
+nb::object ResultSet::RowAt(std::int64_t index) { return Rows(index, index + 1)[0]; }
 
 void BindResults(nb::module_& m) {
   nb::class_<ChunkIterator>(m, "_ChunkIterator")
-      .def("__iter__", [](nb::handle self) { return nb::borrow(self); },
-           nb::sig("def __iter__(self) -> _ChunkIterator"))
-      .def("__next__",
-           [](ChunkIterator& self) {
-             auto& result = *nb::inst_ptr<ResultSet>(self.owner);
-             if (self.next >= result.size()) throw nb::stop_iteration();
-             const std::int64_t begin = self.next;
-             self.next = std::min(begin + kRowsAtOnce, result.size());
-             return result.Rows(begin, self.next);
-           },
-           nb::sig("def __next__(self) -> list[Row]"));
+      .def(
+          "__iter__", [](nb::handle self) { return nb::borrow(self); },
+          nb::sig("def __iter__(self) -> _ChunkIterator"))
+      .def(
+          "__next__",
+          [](ChunkIterator& self) {
+            auto& result = *nb::inst_ptr<ResultSet>(self.owner);
+            if (self.next >= result.size()) throw nb::stop_iteration();
+            const std::int64_t begin = self.next;
+            self.next = std::min(begin + kRowsAtOnce, result.size());
+            return result.Rows(begin, self.next);
+          },
+          nb::sig("def __next__(self) -> list[Row]"));
 
   auto result_set =
-      nb::class_<ResultSet>(m, "ResultSet",
-                        nb::sig("class ResultSet(collections.abc.Sequence[Row])"),
-                        "The rows of a result: a sequence of Row, and an Arrow stream for whoever "
-                        "takes one (pyarrow, polars, pandas, DuckDB).")
-      .def("__len__", &ResultSet::size)
-      .def("__iter__", &Iterate,
-           nb::sig("def __iter__(self) -> collections.abc.Iterator[Row]"))
-      .def("__getitem__", &GetItem, nb::arg("key").none(),
-           nb::sig("@typing.overload\ndef __getitem__(self, key: int) -> Row"),
-           "A row by number, or a list of them by slice.")
-      .def("__getitem__", &GetItem, nb::arg("key").none(),
-           nb::sig("@typing.overload\ndef __getitem__(self, key: slice) -> list[Row]"))
-      .def("__eq__", &Equals, nb::arg("other"), nb::sig("def __eq__(self, other: object) -> bool"))
-      .def_prop_ro("columns",
-                   [](const ResultSet& self) {
-                     nb::list names;
-                     for (const types::Field& field : self.schema()) {
-                       names.append(ShownText(field.name));
-                     }
-                     return names;
-                   },
-                   nb::sig("def columns(self) -> list[str]"), "The names, in order.")
-      .def_prop_ro("schema",
-                   [](const ResultSet& self) {
-                     nb::list fields;
-                     for (const types::Field& field : self.schema()) {
-                       const auto type = types::TypeName(field.type);
-                       fields.append(
-                           nb::make_tuple(ShownText(field.name), ShownText(type)));
-                     }
-                     return fields;
-                   },
-                   nb::sig("def schema(self) -> list[tuple[str, str]]"),
-                   "Name and type of each column.")
-      .def("column", &ColumnValues, nb::arg("name"),
-           nb::sig("def column(self, name: str | int) -> list[typing.Any]"),
-           "The values of one column.")
-      .def("to_dicts", &ToDicts,
-           nb::sig("def to_dicts(self) -> list[dict[str, typing.Any]]"), "A dict a row.")
-      .def("to_arrow", &CallExport<kToArrow>, nb::sig("def to_arrow(self) -> typing.Any"),
-           "A pyarrow.Table; needs pyarrow.")
-      .def("to_polars", &CallExport<kToPolars>, nb::sig("def to_polars(self) -> typing.Any"),
-           "A polars.DataFrame; needs polars.")
-      .def("to_pandas", &CallExport<kToPandas>, nb::sig("def to_pandas(self) -> typing.Any"),
-           "A pandas.DataFrame; needs pandas and pyarrow.")
-      .def("__arrow_c_stream__", &ArrowStream, nb::arg("requested_schema") = nb::none(),
-           nb::sig("def __arrow_c_stream__(self, requested_schema: object | None = None)"
-                   " -> object"),
-           "The Arrow PyCapsule interface; a requested schema is not honoured.")
-      .def("_column_facts",
-           [](const ResultSet& self, std::size_t index) {
-             bool has_nulls = false;
-             bool is_mixed = false;
-             for (const types::RecordBatchPtr& batch : self.batches()) {
-               has_nulls |= batch->columns.at(index).null_count != 0;
-               is_mixed |= batch->columns.at(index).IsMixed();
-             }
-             return nb::make_tuple(has_nulls, is_mixed);
-           },
-           nb::arg("index"),
-           nb::sig("def _column_facts(self, index: int) -> tuple[bool, bool]"),
-           "Whether the column holds NULLs, and values of several types.")
-      .def("__repr__", &CallExport<kToText>, nb::sig("def __repr__(self) -> str"))
-      .def("_repr_html_", &CallExport<kToHtml>, nb::sig("def _repr_html_(self) -> str"));
+      nb::class_<ResultSet>(
+          m, "ResultSet", nb::sig("class ResultSet(collections.abc.Sequence[Row])"),
+          "The rows of a result: a sequence of Row, and an Arrow stream for whoever "
+          "takes one (pyarrow, polars, pandas, DuckDB).")
+          .def("__len__", &ResultSet::size)
+          .def("__iter__", &Iterate, nb::sig("def __iter__(self) -> collections.abc.Iterator[Row]"))
+          .def("__getitem__", &GetItem, nb::arg("key").none(),
+               nb::sig("@typing.overload\ndef __getitem__(self, key: int) -> Row"),
+               "A row by number, or a list of them by slice.")
+          .def("__getitem__", &GetItem, nb::arg("key").none(),
+               nb::sig("@typing.overload\ndef __getitem__(self, key: slice) -> list[Row]"))
+          .def("__eq__", &Equals, nb::arg("other"),
+               nb::sig("def __eq__(self, other: object) -> bool"))
+          .def_prop_ro(
+              "columns",
+              [](const ResultSet& self) {
+                nb::list names;
+                for (const types::Field& field : self.schema()) {
+                  names.append(ShownText(field.name));
+                }
+                return names;
+              },
+              nb::sig("def columns(self) -> list[str]"), "The names, in order.")
+          .def_prop_ro(
+              "schema",
+              [](const ResultSet& self) {
+                nb::list fields;
+                for (const types::Field& field : self.schema()) {
+                  const auto type = types::TypeName(field.type);
+                  fields.append(nb::make_tuple(ShownText(field.name), ShownText(type)));
+                }
+                return fields;
+              },
+              nb::sig("def schema(self) -> list[tuple[str, str]]"), "Name and type of each column.")
+          .def("column", &ColumnValues, nb::arg("name"),
+               nb::sig("def column(self, name: str | int) -> list[typing.Any]"),
+               "The values of one column.")
+          .def("to_dicts", &ToDicts, nb::sig("def to_dicts(self) -> list[dict[str, typing.Any]]"),
+               "A dict a row.")
+          .def("to_arrow", &CallExport<kToArrow>, nb::sig("def to_arrow(self) -> typing.Any"),
+               "A pyarrow.Table; needs pyarrow.")
+          .def("to_polars", &CallExport<kToPolars>, nb::sig("def to_polars(self) -> typing.Any"),
+               "A polars.DataFrame; needs polars.")
+          .def("to_pandas", &CallExport<kToPandas>, nb::sig("def to_pandas(self) -> typing.Any"),
+               "A pandas.DataFrame; needs pandas and pyarrow.")
+          .def("__arrow_c_stream__", &ArrowStream, nb::arg("requested_schema") = nb::none(),
+               nb::sig("def __arrow_c_stream__(self, requested_schema: object | None = None)"
+                       " -> object"),
+               "The Arrow PyCapsule interface; a requested schema is not honoured.")
+          .def(
+              "_column_facts",
+              [](const ResultSet& self, std::size_t index) {
+                bool has_nulls = false;
+                bool is_mixed = false;
+                for (const types::RecordBatchPtr& batch : self.batches()) {
+                  has_nulls |= batch->columns.at(index).null_count != 0;
+                  is_mixed |= batch->columns.at(index).IsMixed();
+                }
+                return nb::make_tuple(has_nulls, is_mixed);
+              },
+              nb::arg("index"), nb::sig("def _column_facts(self, index: int) -> tuple[bool, bool]"),
+              "Whether the column holds NULLs, and values of several types.")
+          .def("__repr__", &CallExport<kToText>, nb::sig("def __repr__(self) -> str"))
+          .def("_repr_html_", &CallExport<kToHtml>, nb::sig("def _repr_html_(self) -> str"));
   ActAsSequence(result_set);
 
   nb::class_<db::ExecuteResult>(m, "ExecuteResult", "What a statement that writes did.")
       .def_ro("rows_affected", &db::ExecuteResult::rows_affected,
               "How many rows it inserted, updated or deleted; 0 for DDL.")
-      .def_prop_ro("last_insert_id",
-                   [](const db::ExecuteResult& self) -> nb::object {
-                     if (!self.last_insert_id) return nb::none();
-                     return nb::int_(*self.last_insert_id);
-                   },
-                   nb::sig("def last_insert_id(self) -> int | None"),
-                   "The row id of the last row an INSERT made, else None.")
+      .def_prop_ro(
+          "last_insert_id",
+          [](const db::ExecuteResult& self) -> nb::object {
+            if (!self.last_insert_id) return nb::none();
+            return nb::int_(*self.last_insert_id);
+          },
+          nb::sig("def last_insert_id(self) -> int | None"),
+          "The row id of the last row an INSERT made, else None.")
       .def("__repr__", [](const db::ExecuteResult& self) {
         return "ExecuteResult(rows_affected=" + std::to_string(self.rows_affected) +
                ", last_insert_id=" +

@@ -94,10 +94,8 @@ PyTypeObject* MakeRowType() {
                                     "as row.name and row[\"name\"].")},
       {0, nullptr},
   };
-  static PyType_Spec spec = {"molt_sql.Row", 0, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-                             slots};
-  PyObject* type =
-      PyType_FromSpecWithBases(&spec, reinterpret_cast<PyObject*>(&PyTuple_Type));
+  static PyType_Spec spec = {"molt_sql.Row", 0, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+  PyObject* type = PyType_FromSpecWithBases(&spec, reinterpret_cast<PyObject*>(&PyTuple_Type));
   if (type == nullptr) throw nb::python_error();
   return reinterpret_cast<PyTypeObject*>(type);
 }

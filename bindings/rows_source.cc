@@ -123,7 +123,8 @@ class RowSource final : public SourceBase {
       Report();
       if (!next_.is_valid()) return types::RecordBatchPtr();
       std::vector<types::ColumnBuilder> builders;
-      for (std::size_t i = 0; i < schema_->size(); ++i) builders.emplace_back(types::TypeId::kUnknown);
+      for (std::size_t i = 0; i < schema_->size(); ++i)
+        builders.emplace_back(types::TypeId::kUnknown);
       std::int64_t count = 0;
       for (; count < batch_rows_ && next_.is_valid(); ++count, Advance()) {
         Append(next_, rows() + count + 1, builders);
@@ -218,8 +219,8 @@ class RowSource final : public SourceBase {
 
 std::unique_ptr<types::ArrowImporter> OpenArrow(nb::handle data) {
   const nb::object capsule = data.attr("__arrow_c_stream__")();
-  auto* stream = static_cast<ArrowArrayStream*>(
-      PyCapsule_GetPointer(capsule.ptr(), "arrow_array_stream"));
+  auto* stream =
+      static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule.ptr(), "arrow_array_stream"));
   if (stream == nullptr) throw nb::python_error();
   return ValueOrRaise(types::ArrowImporter::Open(stream));
 }

@@ -14,9 +14,9 @@ namespace molt::bindings {
 
 namespace nb = nanobind;
 
-// Reads rows from Python (an iterable of tuples or dicts, or an Arrow stream) as they are needed, on
-// the thread that inserts; takes the GIL for that. An exception that Python raises meanwhile ends
-// the insert and is kept for Rethrow().
+// Reads rows from Python (an iterable of tuples or dicts, or an Arrow stream) as they are needed,
+// on the thread that inserts; takes the GIL for that. An exception that Python raises meanwhile
+// ends the insert and is kept for Rethrow().
 class PythonSource : public db::BatchSource {
  public:
   // The names the rows carry themselves: of an Arrow stream, or the keys of the first dict.

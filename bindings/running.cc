@@ -60,12 +60,11 @@ nb::object Convert(const char* function, const nb::object& rows, const nb::objec
 }
 
 PendingPtr FetchAll(const PyQuery& self, nb::object into, Timeout timeout) {
-  return MakePendingFetch(
-      "fetch_all", DatabaseOf(self), timeout, self.query, false,
-      [into = std::move(into)](engine::Batches batches) {
-        nb::object rows = nb::cast(ResultSet(std::move(batches)));
-        return into.is_none() ? rows : Convert("convert", rows, into);
-      });
+  return MakePendingFetch("fetch_all", DatabaseOf(self), timeout, self.query, false,
+                          [into = std::move(into)](engine::Batches batches) {
+                            nb::object rows = nb::cast(ResultSet(std::move(batches)));
+                            return into.is_none() ? rows : Convert("convert", rows, into);
+                          });
 }
 
 PendingPtr FetchOne(const PyQuery& self, nb::object into, Timeout timeout) {
@@ -80,25 +79,23 @@ PendingPtr FetchOne(const PyQuery& self, nb::object into, Timeout timeout) {
 }
 
 PendingPtr FetchValue(const PyQuery& self, Timeout timeout) {
-  return MakePendingFetch(
-      "fetch_value", DatabaseOf(self), timeout, self.query, true,
-      [](const engine::Batches& batches) -> nb::object {
-        const types::RecordBatch& batch = *batches.front();
-        if (batch.num_rows == 0 || batch.columns.empty()) return nb::none();
-        nb::object cell = nb::steal(CellReader(batch.columns.front())(0));
-        if (!cell.is_valid()) throw nb::python_error();
-        return cell;
-      });
+  return MakePendingFetch("fetch_value", DatabaseOf(self), timeout, self.query, true,
+                          [](const engine::Batches& batches) -> nb::object {
+                            const types::RecordBatch& batch = *batches.front();
+                            if (batch.num_rows == 0 || batch.columns.empty()) return nb::none();
+                            nb::object cell = nb::steal(CellReader(batch.columns.front())(0));
+                            if (!cell.is_valid()) throw nb::python_error();
+                            return cell;
+                          });
 }
 
 PendingPtr FetchArrow(const PyQuery& self, Timeout timeout) {
-  return MakePendingFetch(
-      "fetch_arrow", DatabaseOf(self), timeout, self.query, false,
-      [](engine::Batches batches) {
-        ResultSet rows(std::move(batches));
-        RaiseIfError(types::CheckExportable(rows.schema(), rows.batches()));
-        return nb::cast(std::move(rows));
-      });
+  return MakePendingFetch("fetch_arrow", DatabaseOf(self), timeout, self.query, false,
+                          [](engine::Batches batches) {
+                            ResultSet rows(std::move(batches));
+                            RaiseIfError(types::CheckExportable(rows.schema(), rows.batches()));
+                            return nb::cast(std::move(rows));
+                          });
 }
 
 PendingPtr Execute(const PyQuery& self, Timeout timeout) {
@@ -168,11 +165,12 @@ void BindRaw(nb::module_& m) {
   auto cls = nb::class_<Raw, query::Expr>(m, "Raw", nb::sig("class Raw(Expr[typing.Any])"),
                                           "SQL by hand: part of a query, or all of it.");
   const auto forward = [&](const char* name, const char* signature) {
-    cls.def(name,
-            [name](const Raw& self, const nb::args& args, const nb::kwargs& kwargs) {
-              return AsQuery(self).attr(name)(*args, **kwargs);
-            },
-            nb::arg("args"), nb::arg("kwargs"), nb::sig(signature));
+    cls.def(
+        name,
+        [name](const Raw& self, const nb::args& args, const nb::kwargs& kwargs) {
+          return AsQuery(self).attr(name)(*args, **kwargs);
+        },
+        nb::arg("args"), nb::arg("kwargs"), nb::sig(signature));
   };
   forward("on", "def on(self, database: Database) -> Query");
   forward("sql", "def sql(self, dialect: str | None = None) -> CompiledSql");
@@ -228,15 +226,16 @@ void BindRunning(nb::module_& m, nb::class_<PyQuery>& cls) {
           nb::sig("def explain(self, analyze: bool = False, *, timeout: float | None = None)"
                   " -> Pending[str]"),
           "How the engine would run it.");
-  cls.def("stream",
-          [](nb::handle self, std::int64_t batch_rows, Timeout limit) {
-            if (batch_rows < 1) RaiseInvalid("batch_rows must be at least 1");
-            return nb::module_::import_("molt_sql._stream").attr("Stream")(self, batch_rows, limit);
-          },
-          nb::arg("batch_rows") = 65536, nb::kw_only(), timeout,
-          nb::sig("def stream(self, batch_rows: int = 65536, *, timeout: float | None = None)"
-                  " -> Stream"),
-          "The rows in batches, with bounded memory: `for batch in …` or `async for batch in …`.");
+  cls.def(
+      "stream",
+      [](nb::handle self, std::int64_t batch_rows, Timeout limit) {
+        if (batch_rows < 1) RaiseInvalid("batch_rows must be at least 1");
+        return nb::module_::import_("molt_sql._stream").attr("Stream")(self, batch_rows, limit);
+      },
+      nb::arg("batch_rows") = 65536, nb::kw_only(), timeout,
+      nb::sig("def stream(self, batch_rows: int = 65536, *, timeout: float | None = None)"
+              " -> Stream"),
+      "The rows in batches, with bounded memory: `for batch in …` or `async for batch in …`.");
   cls.def("_open", &OpenCursor, nb::arg("batch_rows"), timeout,
           nb::sig("def _open(self, batch_rows: int, timeout: float | None = None)"
                   " -> Pending[_Cursor]"));

@@ -56,8 +56,7 @@ Value TimeOf(PyObject* o) {
     RaiseInvalid("a time with a time zone cannot be bound; use a datetime, or drop the zone");
   }
   return types::Time{MicrosOf(PyDateTime_TIME_GET_HOUR(o), PyDateTime_TIME_GET_MINUTE(o),
-                              PyDateTime_TIME_GET_SECOND(o),
-                              PyDateTime_TIME_GET_MICROSECOND(o))};
+                              PyDateTime_TIME_GET_SECOND(o), PyDateTime_TIME_GET_MICROSECOND(o))};
 }
 
 Value IntOf(PyObject* o) {
@@ -84,8 +83,8 @@ std::string TextOf(PyObject* o) {
 Value BytesOf(nb::handle object) {
   Py_buffer view;
   if (PyObject_GetBuffer(object.ptr(), &view, PyBUF_SIMPLE) != 0) throw nb::python_error();
-  types::Bytes bytes{std::string(static_cast<const char*>(view.buf),
-                                 static_cast<std::size_t>(view.len))};
+  types::Bytes bytes{
+      std::string(static_cast<const char*>(view.buf), static_cast<std::size_t>(view.len))};
   PyBuffer_Release(&view);
   return bytes;
 }
@@ -117,8 +116,9 @@ Value RareValue(nb::handle object) {
     if (!number.is_valid()) throw nb::python_error();
     return IntOf(number.ptr());
   }
-  std::string hint = "; values are None, bool, int, float, str, bytes, date, datetime, time, "
-                     "Decimal or UUID";
+  std::string hint =
+      "; values are None, bool, int, float, str, bytes, date, datetime, time, "
+      "Decimal or UUID";
   if (PyList_Check(o) || PyTuple_Check(o) || PySet_Check(o)) hint += "; for a list use in_()";
   RaiseInvalid("a value of type " + TypeNameOf(object) + " cannot be bound" + hint);
 }

@@ -1,10 +1,10 @@
 """molt_sql: queries as data, compiled and run by a C++ core.
 
-    from molt_sql import table
+from molt_sql import table
 
-    User = table("users")
-    q = User.where(User.email.endswith("@austin.edu")).select(User.id, User.email).limit(100)
-    rows = await q.fetch_all()      # or q.fetch_all().result()
+User = table("users")
+q = User.where(User.email.endswith("@austin.edu")).select(User.id, User.email).limit(100)
+rows = await q.fetch_all()      # or q.fetch_all().result()
 """
 
 from . import fn

@@ -37,7 +37,7 @@ async def wait(pending: Pending[R]) -> R:
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        if "trio" in sys.modules:
+        if _in_trio():
             return await _wait_trio(pending)
         raise RuntimeError(
             "a query can be awaited under asyncio or trio; elsewhere call .result()"
@@ -87,6 +87,17 @@ async def _stop(
             return
         except asyncio.CancelledError:
             continue
+
+
+def _in_trio() -> bool:
+    trio = sys.modules.get("trio")
+    if trio is None:
+        return False
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _wait_trio(pending: Pending[R]) -> R:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import typing
 
 from ._errors import InvalidQueryError
 from ._molt import Database
@@ -31,6 +32,10 @@ def connect(
     )
 
 
+@typing.overload
+def configure(database: str | Database, *, timeout: float | None = None) -> Database: ...
+@typing.overload
+def configure(database: None) -> None: ...
 def configure(database: str | Database | None, *, timeout: float | None = None) -> Database | None:
     """Sets the database of queries without `.on(db)`: a URL, a Database, or None for none."""
     global _default

@@ -139,7 +139,7 @@ def _check_names(result: ResultSet, into: Any, *, required: set[str], known: set
     absent = sorted(required.difference(names))
     if absent:
         raise InvalidQueryError(
-            f'{into.__name__}.{absent[0]} has no column: the result has {", ".join(names)}'
+            f"{into.__name__}.{absent[0]} has no column: the result has {', '.join(names)}"
         )
     extra = [name for name in names if name not in known]
     if extra:

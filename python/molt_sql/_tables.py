@@ -64,11 +64,13 @@ class _TableMeta(type):
 
     __molt_table__: TableRef
 
-    def __getattr__(cls, name: str) -> Any:
-        # Reached only for names that the class does not have.
-        if name.startswith("_") or "__molt_table__" not in cls.__dict__:
-            raise AttributeError(name)
-        return cls.__molt_table__.c[name]
+    if not typing.TYPE_CHECKING:  # a checker knows the declared columns and reports the others
+
+        def __getattr__(cls, name: str) -> Any:
+            # Reached only for names that the class does not have.
+            if name.startswith("_") or "__molt_table__" not in cls.__dict__:
+                raise AttributeError(name)
+            return cls.__molt_table__.c[name]
 
     def __repr__(cls) -> str:
         ref = cls.__dict__.get("__molt_table__")

@@ -359,9 +359,9 @@ def test_reflect_reads_the_columns(db: Database) -> None:
     t = Table.reflect(db, "t")
     db.insert(t, [(1, "Ann", None)]).result()
     assert t.where(t.name == "Ann").select(t.id, t.at).on(db).fetch_all().result() == [(1, None)]
-    with pytest.raises(InvalidQueryError, match='"nmae".*"name"'):
+    with pytest.raises(InvalidQueryError, match=r'"nmae".*"name"'):
         t.nmae  # noqa: B018
-    with pytest.raises(InvalidQueryError, match='no such table "tt".*"t"'):
+    with pytest.raises(InvalidQueryError, match=r'no such table "tt".*"t"'):
         Table.reflect(db, "tt")
 
 
@@ -517,7 +517,7 @@ def test_a_missing_column_is_found_once_it_exists(db: Database) -> None:
     execute(db, "create table t (a integer)")
     t = table("t")
     query = t.where(t.b == 1).select(fn.count()).on(db)
-    with pytest.raises(InvalidQueryError, match='"?b"?'):
+    with pytest.raises(InvalidQueryError, match=r'"?b"?'):
         query.fetch_value().result()
     execute(db, "alter table t add column b integer")
     execute(db, "insert into t values (5, 1)")

@@ -138,12 +138,12 @@ def test_arrow_types_arrive_as_what_they_mean(db: Database) -> None:
             "day": pa.array([day]),
             "moment": pa.array([moment], pa.timestamp("us")),
             "at": pa.array([datetime.time(1, 2, 3)], pa.time64("us")),
-            "nothing": pa.nulls(1),
+            "nil": pa.nulls(1),
         }
     )
     raw(
         "create table t (i8 int, u32 int, f32 real, large text, b bool, bin blob, day date,"
-        " moment timestamp, at time, nothing text)"
+        " moment timestamp, at time, nil text)"
     ).on(db).execute().result()
     assert db.insert("t", data).result() == 1
     assert table("t").query().on(db).fetch_one().result() == (
@@ -165,7 +165,16 @@ def test_python_values_of_every_kind_are_stored(db: Database) -> None:
     raw("create table t (i int, f real, b bool, s text, x blob, d date, u text, n numeric)").on(
         db
     ).execute().result()
-    row = (2**63 - 1, 1e300, False, "", b"", datetime.date(2024, 2, 29), key, decimal.Decimal("1.5"))
+    row = (
+        2**63 - 1,
+        1e300,
+        False,
+        "",
+        b"",
+        datetime.date(2024, 2, 29),
+        key,
+        decimal.Decimal("1.5"),
+    )
     assert db.insert("t", [row, (-(2**63), -0.0, *[None] * 6)]).result() == 2
     first, second = table("t").query().on(db).fetch_all().result()
     assert first == (*row[:6], str(key), 1.5)
@@ -247,7 +256,7 @@ async def test_progress_is_told_while_awaiting(people: Database) -> None:
     assert seen[-1] == 10
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818
     pass
 
 
@@ -382,9 +391,9 @@ def test_what_is_no_row_is_refused_by_its_number(people: Database, row: Any) -> 
 
 
 def test_unknown_tables_and_columns_are_named_with_the_nearest(people: Database) -> None:
-    with pytest.raises(InvalidQueryError, match='"?poeple"?.*people'):
+    with pytest.raises(InvalidQueryError, match=r'"?poeple"?.*people'):
         people.insert("poeple", [(1,)]).result()
-    with pytest.raises(InvalidQueryError, match='"?nmae"?.*name'):
+    with pytest.raises(InvalidQueryError, match=r'"?nmae"?.*name'):
         people.insert("people", [{"id": 1, "nmae": "Ann"}]).result()
     with pytest.raises(InvalidQueryError, match="nmae"):
         people.insert("people", [(1, "Ann")], columns=["id", "nmae"]).result()
@@ -431,9 +440,10 @@ def test_a_violated_constraint_does_not_show_the_values(people: Database) -> Non
 def test_a_failed_insert_keeps_what_was_there_before(people: Database) -> None:
     people.insert("people", [(1, "Ann", 30)]).result()
     with pytest.raises(DatabaseError, match=r"\(row 20001\)"):
-        people.insert("people", itertools.chain(
-            ((n, "x", None) for n in range(10, 20_010)), [(1, "again", None)]
-        )).result()
+        people.insert(
+            "people",
+            itertools.chain(((n, "x", None) for n in range(10, 20_010)), [(1, "again", None)]),
+        ).result()
     assert everyone(people) == [(1, "Ann", 30)]
 
 
@@ -516,9 +526,9 @@ def test_triggers_and_generated_columns_do_their_part(db: Database) -> None:
         db
     ).execute().result()
     raw("create table log (n integer)").on(db).execute().result()
-    raw(
-        "create trigger note after insert on t begin insert into log values (new.n); end"
-    ).on(db).execute().result()
+    raw("create trigger note after insert on t begin insert into log values (new.n); end").on(
+        db
+    ).execute().result()
     assert db.insert("t", [{"n": 1}, {"n": 2}]).result() == 2
     assert table("t").query().on(db).fetch_all().result() == [(1, 2), (2, 4)]
     assert table("log").query().on(db).fetch_all().result() == [(1,), (2,)]

@@ -295,9 +295,12 @@ def test_msgspec_converts_and_checks_constraints(db: Database) -> None:
         note: str = "none"
 
     key = uuid.uuid4()
-    (item,) = raw("select '1.50' as price, {key} as key", key=str(key)).on(db).fetch_all(
-        into=Item
-    ).result()
+    (item,) = (
+        raw("select '1.50' as price, {key} as key", key=str(key))
+        .on(db)
+        .fetch_all(into=Item)
+        .result()
+    )
     assert item == Item(price=decimal.Decimal("1.50"), key=key)
 
 

@@ -130,7 +130,7 @@ def test_results_compare_with_lists_and_results_of_the_same_rows(db: Database) -
     assert rows != [(1,), (2,)]
     assert rows != [(1,), (2,), (4,)]
     assert rows != "nothing like it"
-    assert numbers(db, 3) == [row for row in rows]
+    assert numbers(db, 3) == list(rows)
 
 
 def test_columns_and_schema_name_what_is_there(everything: Database) -> None:
@@ -154,7 +154,7 @@ def test_columns_and_schema_name_what_is_there(everything: Database) -> None:
 def test_a_column_is_taken_by_name_or_number(everything: Database) -> None:
     rows = table("everything").query().on(everything).fetch_all().result()
     assert rows.column("t") == rows.column(3) == rows.column(-6) == [FULL[3], None, FULL[3]]
-    with pytest.raises(InvalidQueryError, match='no column "tt".*"t"'):
+    with pytest.raises(InvalidQueryError, match=r'no column "tt".*"t"'):
         rows.column("tt")
     with pytest.raises(IndexError):
         rows.column(9)
@@ -207,7 +207,7 @@ def test_a_row_is_a_tuple(row: Row) -> None:
     assert row < (8,)
     identity, email, age = row
     assert (identity, email, age) == plain
-    assert row + (1,) == (*plain, 1)
+    assert row.__add__((1,)) == (*plain, 1)
     assert repr(row) == "Row(id=7, email='a@b.c', age=None)"
 
 
@@ -382,7 +382,10 @@ def test_an_empty_result_keeps_names_and_types(everything: Database) -> None:
     assert list(rows) == []
     assert rows.schema == t.query().on(everything).fetch_all().result().schema
     assert pa.table(rows).schema == ARROW_SCHEMA
-    assert rows.to_polars().schema == t.query().on(everything).fetch_arrow().result().to_polars().schema
+    assert (
+        rows.to_polars().schema
+        == t.query().on(everything).fetch_arrow().result().to_polars().schema
+    )
     assert list(rows.to_pandas().columns) == ARROW_SCHEMA.names
     assert rows.to_dicts() == []
     assert repr(rows).endswith("(0 rows)")

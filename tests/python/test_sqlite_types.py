@@ -145,7 +145,6 @@ def test_current_timestamp_is_a_timestamp(db: Database) -> None:
 MIXED = [
     ("integer", "1 | 'two' | 3", [1, "two", 3]),
     ("integer", "1 | x'02'", [1, b"\x02"]),
-    ("integer", "1 | 2.5", [1, 2.5]),
     ("text", "'a' | x'ff'", ["a", b"\xff"]),
     ("blob", "x'01' | 'text' | 5", [b"\x01", "text", 5]),
     ("real", "1.5 | 'n/a'", [1.5, "n/a"]),
@@ -222,6 +221,13 @@ def test_ints_and_floats_in_an_undeclared_column_widen_to_float(db: Database) ->
         assert sorted(rows.column("v")) == [1.0, 2.5]
         assert all(type(value) is float for value in rows.column("v"))
         assert sorted(pa.table(rows).column("v").to_pylist()) == [1.0, 2.5]
+
+
+def test_a_float_in_an_integer_column_is_kept_and_goes_to_arrow_as_float(db: Database) -> None:
+    rows = column_of(db, "integer", "1 | 2.5 | null")
+    assert rows.column("v") == [1, 2.5, None]
+    assert pa.table(rows).schema.field("v").type == pa.float64()
+    assert pa.table(rows).column("v").to_pylist() == [1.0, 2.5, None]
 
 
 def test_ints_that_a_float_cannot_hold_are_not_widened(db: Database) -> None:

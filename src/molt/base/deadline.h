@@ -16,7 +16,8 @@ class Deadline {
   Deadline() = default;
 
   static Deadline At(Clock::time_point when) { return Deadline(when); }
-  // A duration too long for the clock to hold (centuries) is no deadline, one below zero has passed.
+  // A duration too long for the clock to hold (centuries) is no deadline, one below zero has
+  // passed.
   static Deadline After(std::chrono::duration<double> timeout) {
     if (!(timeout.count() < 1e9)) return Deadline();
     timeout = std::max(timeout, std::chrono::duration<double>::zero());

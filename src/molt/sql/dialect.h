@@ -51,8 +51,8 @@ struct Dialect {
   std::string_view offset_needs_limit = {};  // what stands for "no limit" before OFFSET
   bool distinct_string_agg = true;           // whether string_agg takes DISTINCT
   std::string_view float_type = "double precision";
-  std::string_view sum_type = {};       // SUM, and AVG and the like, of integers are cast so that all
-  std::string_view avg_type = {};       // engines give int64 and float64; empty: no need
+  std::string_view sum_type = {};  // SUM, and AVG and the like, of integers are cast so that all
+  std::string_view avg_type = {};  // engines give int64 and float64; empty: no need
   std::span<const Spelling> spellings;  // where it differs from the common ones
 
   [[nodiscard]] const Spelling* Find(query::Op op) const;

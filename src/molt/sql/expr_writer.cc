@@ -107,7 +107,7 @@ tl::unexpected<Error> ExprWriter::Lacks(Op op, std::string_view way_out) const {
 
 // Arguments inside a call's parentheses or after a comma need none of their own.
 Result<Precedence> ExprWriter::WriteTemplate(const BoundExpr& e, std::string_view text,
-                                 Precedence precedence) {
+                                             Precedence precedence) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '{') {
       out_.sql += text[i];
@@ -149,7 +149,7 @@ Status ExprWriter::WriteConcatenation(const BoundExpr& e) {
 }
 
 Result<Precedence> ExprWriter::WriteChain(const BoundExpr& e, std::string_view between,
-                              Precedence precedence) {
+                                          Precedence precedence) {
   for (std::size_t i = 0; i < e.args.size(); ++i) {
     if (i > 0) Write(between);
     MOLT_RETURN_IF_ERROR(
@@ -245,7 +245,6 @@ void ExprWriter::WritePlaceholder(const ParamSlot& slot) {
   if (known == out_.slots.end()) known = out_.slots.insert(known, slot);
   Write("$" + std::to_string(known - out_.slots.begin() + 1));
 }
-
 
 void ExprWriter::WriteName(std::string_view name) {
   if (name.size() > d_.name_bytes_max && too_long_name_.empty()) too_long_name_ = name;

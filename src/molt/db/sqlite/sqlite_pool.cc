@@ -70,6 +70,8 @@ class SqlitePool final : public Pool {
   Shelf writers_;
 };
 
+constexpr std::chrono::milliseconds kCancelPoll{50};
+
 auto PoolClosed() { return Closed("the database is closed"); }
 
 auto NoneFree(const Shelf& shelf, Access access, std::chrono::duration<double> waited) {
@@ -105,10 +107,11 @@ Result<Lease> SqlitePool::Take(Access access, const ExecContext& context) {
     return InvalidQuery("the database was opened read-only (mode=ro)");
   }
   Shelf& shelf = ShelfFor(access);
+  // Before the mutex is taken: what the token polls may wait for a thread that wants it.
+  MOLT_RETURN_IF_ERROR(CheckContext(context));
   {
     Lock lock(mutex_);
     if (closed_) return PoolClosed();
-    MOLT_RETURN_IF_ERROR(CheckContext(context));
     if (!shelf.idle.empty()) return TakeIdle(shelf, access);
     if (context.trial_end.IsSet()) return NoneFree(shelf, access, {});
     if (shelf.open < shelf.open_max) return OpenOne(shelf, access, std::move(lock));
@@ -152,8 +155,11 @@ Result<Lease> SqlitePool::Wait(Access access, const ExecContext& context) {
     int& count;
   };
   while (true) {
-    if (closed_) return PoolClosed();
+    // Without the mutex: what the token polls may wait for a thread that wants it.
+    lock.unlock();
     if (context.cancel.IsCancelled()) return Cancelled("the request was cancelled");
+    lock.lock();
+    if (closed_) return PoolClosed();
     if (!shelf.idle.empty()) return TakeIdle(shelf, access);
     if (shelf.open < shelf.open_max) return OpenOne(shelf, access, std::move(lock));
     const Waiting counted(shelf.waiting);
@@ -165,7 +171,9 @@ Result<Lease> SqlitePool::Wait(Access access, const ExecContext& context) {
       }
       return NoneFree(shelf, access, now - start);
     }
-    shelf.changed.wait_until(lock, until.When());
+    // Looks at the token now and then: what it polls, such as a signal, does not notify, and a
+    // notification may have come before this wait.
+    shelf.changed.wait_until(lock, std::min(until.When(), now + kCancelPoll));
   }
 }
 
