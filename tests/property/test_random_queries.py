@@ -11,6 +11,8 @@ SQLAlchemy's LIKE is made to mind the case by a pragma, and is told where NULLs 
 own reading of the plan.
 """
 
+# Long because: a plan, its strategy and its two builders are read together.
+
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterator

@@ -1,5 +1,7 @@
 """Awaiting, cancelling, deadlines and Ctrl-C."""
 
+# Long because: every loop, and every way to stop a query, is a short test of its own.
+
 import asyncio
 import builtins
 import gc

@@ -1,5 +1,7 @@
 """Databases: URLs, the default one, statements that write, and many users at once."""
 
+# Long because: every URL, statement and limit is a short test of its own.
+
 import os
 import sqlite3
 import subprocess

@@ -1,6 +1,8 @@
 """Expressions and queries as Python sees them: mistakes that Python invites and their errors, what
 equals what, and what never changes. Nothing here needs a database."""
 
+# Long because: every operator and every mistake is a short test of its own.
+
 import datetime
 import decimal
 import enum

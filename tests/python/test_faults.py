@@ -1,6 +1,8 @@
 """Damaged files, foreign locks, full disks, missing rights and hostile SQL: a clear error, nothing
 written, nothing lost, and service goes on."""
 
+# Long because: every fault is a short test of its own.
+
 import contextlib
 import hashlib
 import os

@@ -1,5 +1,7 @@
 """Bulk insert: rows from anywhere, in one transaction, all or nothing."""
 
+# Long because: every source of rows and every way to fail is a short test of its own.
+
 import datetime
 import decimal
 import itertools

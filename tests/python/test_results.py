@@ -1,5 +1,7 @@
 """Results: a sequence of rows, an Arrow stream, and text for people."""
 
+# Long because: every way out of a result is a short test of its own.
+
 import collections.abc
 import copy
 import datetime

@@ -1,5 +1,7 @@
 """What SQLite's loose types become: by declaration, by the builder, by the values, without loss."""
 
+# Long because: every kind of column and of cell is a short test of its own.
+
 import datetime
 import decimal
 import sqlite3

@@ -1,5 +1,7 @@
 """Streams: rows in batches, with bounded memory, and a connection that always comes back."""
 
+# Long because: every way through a stream is a short test of its own.
+
 import gc
 import os
 import threading

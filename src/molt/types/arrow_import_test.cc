@@ -1,3 +1,4 @@
+// Long because: every Arrow type and every malformed array is a short test of its own.
 #include "molt/types/arrow_import.h"
 
 #include <cerrno>
