@@ -114,13 +114,16 @@ std::optional<Result<Batches>> Database::TryFetch(const query::Query& query, boo
                                                   db::ExecContext context) {
   if (!pool_->IsBlocking()) return std::nullopt;
   const std::shared_ptr<const sql::CompiledQuery> compiled = cache_.Find(query);
-  if (!compiled || compiled->takes_long.IsRaised()) return std::nullopt;
+  if (!compiled || !compiled->trials.TakeTurn()) return std::nullopt;
   context.trial_end = Deadline::After(kTrialTime);
   Result<Batches> result = RunBlocking<Batches>(Fetch(query, first_row_only, std::move(context)));
-  if (result) return result;
+  if (result) {
+    compiled->trials.Succeeded();
+    return result;
+  }
   switch (result.error().code) {
     case ErrorCode::kTimeout:
-      compiled->takes_long.Raise();
+      compiled->trials.Failed();
       return std::nullopt;
     case ErrorCode::kBusy:
       return std::nullopt;

@@ -118,7 +118,7 @@ class Database : public std::enable_shared_from_this<Database> {
   }
 
   // A Fetch on the calling thread, which must not block: an event loop's. Nothing if the query has
-  // not been seen before, is known to take long, must wait for anything, or is not done within
+  // not been seen before, took too long the last times, must wait for anything, or is not done within
   // kTrialTime; then it has had no effect and is to be submitted. Most small queries take less time
   // than waking another thread does.
   std::optional<Result<Batches>> TryFetch(const query::Query& query, bool first_row_only,

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "molt/base/status.h"
-#include "molt/base/sticky_flag.h"
+#include "molt/base/trial_history.h"
 #include "molt/query/bound.h"
 #include "molt/query/structure.h"
 #include "molt/sql/dialect.h"
@@ -28,8 +28,8 @@ struct CompiledQuery {
   std::vector<types::Field> columns;             // empty: whatever the engine gives
   std::vector<types::LogicalType> column_types;  // of `columns`
   bool depends_on_values = false;
-  // Set by who runs it, when a run has taken too long for a thread that must not block.
-  mutable StickyFlag takes_long;
+  // Kept by who runs it: whether it is done in the time that a thread which must not block has.
+  mutable TrialHistory trials;
 };
 
 enum class Layout : std::uint8_t { kOneLine, kClausePerLine };

@@ -137,10 +137,17 @@ Column ColumnBuilder::Finish() {
     column_.offsets.Append(std::int32_t{0});
   }
   const LogicalType type = column_.type;
+  last_data_size_ = column_.data.size();
+  last_offsets_size_ = column_.offsets.size();
   mixed_bytes_ = 0;
   Column done = std::exchange(column_, Column{});
   column_.type = type;
   return done;
+}
+
+void ColumnBuilder::ReserveAsLast() {
+  column_.data.Reserve(last_data_size_ + last_data_size_ / 16);
+  column_.offsets.Reserve(last_offsets_size_);
 }
 
 }  // namespace molt::types

@@ -66,6 +66,8 @@ class ColumnBuilder {
   void MakeMixed();
 
   [[nodiscard]] Column Finish();
+  // Makes room for a column as large as the one finished last.
+  void ReserveAsLast();
 
  private:
   void MarkValid() {
@@ -86,6 +88,8 @@ class ColumnBuilder {
 
   Column column_;
   std::size_t mixed_bytes_ = 0;
+  std::size_t last_data_size_ = 0;
+  std::size_t last_offsets_size_ = 0;
 };
 
 // Integers beyond this magnitude do not all have a double of their own.

@@ -137,6 +137,10 @@ inline bool RowDecoder::AppendUsual(DecodedColumn& column, sqlite3_value* cell) 
 }
 
 void RowDecoder::AppendRow(sqlite3_stmt* statement) {
+  if (rows_ == 0 && !first_batch_) {
+    // Growing step by step would copy every batch a few times over.
+    for (DecodedColumn& column : columns_) column.builder.ReserveAsLast();
+  }
   int index = 0;
   for (DecodedColumn& column : columns_) {
     // An "unprotected" value: fine to read, since this connection is this thread's alone.
