@@ -75,7 +75,7 @@ def sqlalchemy_core(query: str, dialect_name: str) -> Build:
     statement = {"target": target, "report": report}[query]
     dialect = {"sqlite": sqlite, "postgres": postgresql}[dialect_name].dialect()
     # Needed where there is IN, which else stays a placeholder that no database takes.
-    kwargs = {"render_postcompile": True} if query == "report" else None
+    kwargs = {"render_postcompile": True} if query == "report" else {}
 
     def build(suffix: str, limit: int, tag: int | None) -> Sql:
         compiled = statement(suffix, limit, tag).compile(dialect=dialect, compile_kwargs=kwargs)
