@@ -109,6 +109,7 @@ class Database : public std::enable_shared_from_this<Database> {
   // On the calling thread, without a hop, where the driver blocks anyway.
   template <class T>
   Result<T> RunBlocking(Async<T> request) {
+    if (!pool_->IsBlocking()) return Internal("RunBlocking needs a driver that blocks");
     std::optional<Result<T>> outcome;
     asio::co_spawn(InlineExecutor(inline_context_), std::move(request),
                    [&](const std::exception_ptr& failure, Result<T> result) {
