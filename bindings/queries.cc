@@ -166,7 +166,7 @@ void BindBuilding(Class& cls, Start start) {
   cls.def(
       "where",
       [start](nb::handle self, const nb::args& conditions) {
-        const PyQuery q = start(self);
+        const PyQuery& q = start(self);
         return With(q, q.query.Where(ToConditions(conditions)));
       },
       nb::arg("conditions"), nb::sig("def where(self, *conditions: Expr[bool] | bool) -> Query"),
@@ -174,7 +174,7 @@ void BindBuilding(Class& cls, Start start) {
   cls.def(
       "select",
       [start](nb::handle self, const nb::args& columns) {
-        const PyQuery q = start(self);
+        const PyQuery& q = start(self);
         return With(q, q.query.Select(ToColumns("select", columns)));
       },
       nb::arg("columns"), nb::sig("def select(self, *columns: typing.Any) -> Query"),
@@ -210,14 +210,14 @@ void BindBuilding(Class& cls, Start start) {
   cls.def(
       "group_by",
       [start](nb::handle self, const nb::args& keys) {
-        const PyQuery q = start(self);
+        const PyQuery& q = start(self);
         return With(q, q.query.GroupBy(ToColumns("group_by", keys)));
       },
       nb::arg("keys"), nb::sig("def group_by(self, *keys: Expr[typing.Any]) -> Query"));
   cls.def(
       "order_by",
       [start](nb::handle self, const nb::args& keys) {
-        const PyQuery q = start(self);
+        const PyQuery& q = start(self);
         std::vector<query::Ordering> orderings;
         for (const nb::handle key : keys) orderings.push_back(ToOrdering(key));
         return With(q, q.query.OrderBy(orderings));
@@ -227,21 +227,21 @@ void BindBuilding(Class& cls, Start start) {
   cls.def(
       "limit",
       [start](nb::handle self, nb::handle rows) {
-        const PyQuery q = start(self);
+        const PyQuery& q = start(self);
         return With(q, q.query.Limit(ToRowCount("limit", rows)));
       },
       nb::arg("rows").none(), nb::sig("def limit(self, rows: int) -> Query"));
   cls.def(
       "offset",
       [start](nb::handle self, nb::handle rows) {
-        const PyQuery q = start(self);
+        const PyQuery& q = start(self);
         return With(q, q.query.Offset(ToRowCount("offset", rows)));
       },
       nb::arg("rows").none(), nb::sig("def offset(self, rows: int) -> Query"));
   cls.def(
       "distinct",
       [start](nb::handle self) {
-        const PyQuery q = start(self);
+        const PyQuery& q = start(self);
         return With(q, q.query.Distinct());
       },
       nb::sig("def distinct(self) -> Query"));

@@ -123,7 +123,7 @@ nb::object ArrowStream(const ResultSet& self, const nb::object&) {
     delete owned;
   });
   if (capsule == nullptr) throw nb::python_error();
-  stream.release();
+  static_cast<void>(stream.release());  // the capsule owns it now
   return nb::steal(capsule);
 }
 

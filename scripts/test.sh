@@ -13,5 +13,5 @@ if [[ ${CPP:-1} != 0 ]]; then
   ctest --preset dev || status=1
 fi
 say "Python tests"
-.venv/bin/python -m pytest "$@" || status=1
+.venv/bin/python -m pytest -n auto --dist worksteal "$@" || status=1
 exit $status

@@ -87,8 +87,7 @@ class Database : public std::enable_shared_from_this<Database> {
   Database(std::shared_ptr<db::Pool> pool, DatabaseOptions options);
   ~Database();
 
-  // -- Requests: lazy coroutines, run by RunBlocking or Submit below.
-  // ------------------------------
+  // Requests: lazy coroutines, run by RunBlocking or Submit below.
 
   // All batches (at least one), or with `first_row_only` at most one row.
   Async<Batches> Fetch(query::Query query, bool first_row_only, db::ExecContext context);
@@ -103,8 +102,7 @@ class Database : public std::enable_shared_from_this<Database> {
   // Compiles without running; reads the catalog if it must.
   Async<Prepared> Prepare(query::Query query, db::ExecContext context);
 
-  // -- Running them.
-  // -------------------------------------------------------------------------------
+  // Running them.
 
   // On the calling thread, without a hop, where the driver blocks anyway.
   template <class T>
@@ -119,9 +117,9 @@ class Database : public std::enable_shared_from_this<Database> {
   }
 
   // A Fetch on the calling thread, which must not block: an event loop's. Nothing if the query has
-  // not been seen before, took too long the last times, must wait for anything, or is not done within
-  // kTrialTime; then it has had no effect and is to be submitted. Most small queries take less time
-  // than waking another thread does.
+  // not been seen before, took too long the last times, must wait for anything, or is not done
+  // within kTrialTime; then it has had no effect and is to be submitted. Most small queries take
+  // less time than waking another thread does.
   std::optional<Result<Batches>> TryFetch(const query::Query& query, bool first_row_only,
                                           db::ExecContext context);
 
