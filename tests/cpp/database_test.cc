@@ -25,8 +25,8 @@ class DatabaseTest : public ::testing::Test {
   DatabaseTest() {
     db::sqlite::SqliteOptions options;
     options.memory = true;
-    database_ = std::make_unique<Database>(db::sqlite::OpenSqlite(options).value(),
-                                           DatabaseOptions{});
+    database_ =
+        std::make_unique<Database>(db::sqlite::OpenSqlite(options).value(), DatabaseOptions{});
     Run("create table users (id integer primary key, email text not null, age integer)");
     Run("insert into users values (1, 'a@austin.edu', 30), (2, 'b@x.org', null), "
         "(3, 'c@austin.edu', 41)");
@@ -143,6 +143,41 @@ TEST_F(DatabaseTest, StopsWhenCancelled) {
   EXPECT_EQ(outcome->error().code, ErrorCode::kCancelled);
 }
 
+TEST_F(DatabaseTest, TriesOnlyWhatItHasSeenBefore) {
+  const Query query = From(users_).Select({users_["id"]}).Limit(1);
+  EXPECT_FALSE(database_->TryFetch(query, false, {}).has_value());
+  ASSERT_TRUE(Fetch(query));
+  const auto tried = database_->TryFetch(query, false, {});
+  ASSERT_TRUE(tried.has_value());
+  ASSERT_TRUE(tried->has_value());
+  EXPECT_EQ((**tried).front()->num_rows, 1);
+}
+
+TEST_F(DatabaseTest, ATrialThatTakesTooLongIsGivenUpAndNotRepeatedAtOnce) {
+  // The structure is known, but has not come to an end yet.
+  db::ExecContext short_time;
+  short_time.deadline = Deadline::After(std::chrono::milliseconds(1));
+  ASSERT_FALSE(Fetch(Runaway(), short_time));
+  EXPECT_FALSE(database_->TryFetch(Runaway(), false, {}).has_value());
+  EXPECT_FALSE(database_->TryFetch(Runaway(), false, {}).has_value());
+  EXPECT_TRUE(Fetch(From(users_)));  // the connection is as good as before
+}
+
+TEST_F(DatabaseTest, ATrialDoesNotWaitForAConnection) {
+  const Query query = From(users_).Select({users_["id"]});
+  ASSERT_TRUE(Fetch(query));
+  std::vector<std::unique_ptr<Cursor>> all;
+  for (int i = 0; i < 4; ++i) {
+    auto cursor = database_->RunBlocking<std::unique_ptr<Cursor>>(
+        database_->Open(query, db::BatchLimits{.rows = 1, .bytes = 1 << 20}, {}));
+    ASSERT_TRUE(cursor) << cursor.error().message;
+    all.push_back(std::move(*cursor));
+  }
+  EXPECT_FALSE(database_->TryFetch(query, false, {}).has_value());
+  all.clear();
+  EXPECT_TRUE(database_->TryFetch(query, false, {}).has_value());
+}
+
 TEST_F(DatabaseTest, AFailedStatementLeavesNothing) {
   const auto failed = TryRun("insert into users values (9, 'z', 1), (1, 'twice', 1)");
   ASSERT_FALSE(failed);
@@ -161,8 +196,8 @@ TEST_F(DatabaseTest, RefusesWorkAfterClose) {
 
 TEST_F(DatabaseTest, ACursorReadsBatchesOfTheSizeAskedFor) {
   const db::BatchLimits limits{.rows = 2, .bytes = 1 << 20};
-  auto cursor = database_->RunBlocking<std::unique_ptr<Cursor>>(
-      database_->Open(From(users_), limits, {}));
+  auto cursor =
+      database_->RunBlocking<std::unique_ptr<Cursor>>(database_->Open(From(users_), limits, {}));
   ASSERT_TRUE(cursor) << cursor.error().message;
   const std::shared_ptr<Cursor> shared = std::move(*cursor);
   std::vector<std::int64_t> sizes;

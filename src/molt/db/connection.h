@@ -23,7 +23,7 @@ struct ExecContext {
   CancelToken cancel;
   // Set for a trial run on a thread that must not block for long: at this instant, and rather than
   // wait for a connection or a lock, or open a connection, the call fails with Timeout or Busy.
-  Deadline trial_end;
+  Deadline trial_end = {};
 };
 
 // One statement to run. Everything is borrowed until the call, and for Query the stream, ends.
