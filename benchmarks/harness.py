@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
     AsyncExitStack,
     ExitStack,
+    contextmanager,
 )
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -110,6 +112,8 @@ class Case:
     """Operations run once by everyone before any timing; their rows must be equal."""
     differences: Sequence[Difference] = ()
     loop_factory: LoopFactory | None = None
+    one_core: bool = False
+    """Whether everyone, with the threads opened for the case, stays on one core."""
     rounds: int = 21
     block_s: float = 0.05
     """Length of a contestant's block. 0: one operation."""
@@ -239,6 +243,8 @@ def run(case: Case, options: Options) -> Result:
     rounds = options.rounds or (3 if options.quick else case.rounds)
     block_s = min(case.block_s, 0.002) if options.quick else case.block_s
     with ExitStack() as stack:
+        if case.one_core:
+            stack.enter_context(_one_core())
         entrants = _open(case, stack, result.missing)
         _check_same_rows(case, entrants)
         for entrant in entrants:
@@ -255,6 +261,17 @@ def run(case: Case, options: Options) -> Result:
     result.samples = samples
     result.notes = dict(case.notes())
     return result
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Threads started meanwhile inherit it; those that run already keep their cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _open(case: Case, stack: ExitStack, missing: dict[str, str]) -> list[_Entrant]:

@@ -1,7 +1,8 @@
 """The peers of the `sqlite_small` bench, each used as its documentation recommends.
 
 Every peer keeps one connection open. Each function takes the name of the query: `point` is one
-user by primary key, `list` is 50 users of one age, by id; both have 5 columns. `i` picks the value.
+user by primary key, `list` is 50 users of one age, by id, `page` all 200 of them; all have 5
+columns. `i` picks the value.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import data
 import django_models
 from harness import AsyncOp, Op
 
-LIST_ROWS = 50
+LIMITS = {"list": 50, "page": data.USERS // data.AGES}
+"""Rows that each query but `point` returns."""
 
-SQL = {
-    "point": "select id, email, name, age, balance from users where id = ?",
-    "list": "select id, email, name, age, balance from users where age = ? order by id limit ?",
-}
+_POINT = "select id, email, name, age, balance from users where id = ?"
+_LIST = "select id, email, name, age, balance from users where age = ? order by id limit ?"
+SQL = {"point": _POINT, "list": _LIST, "page": _LIST}
 
 
 def user_id(i: int) -> int:
@@ -34,7 +35,8 @@ def age(i: int) -> int:
 def _arguments(query: str) -> Callable[[int], tuple[int, ...]]:
     if query == "point":
         return lambda i: (user_id(i),)
-    return lambda i: (age(i), LIST_ROWS)
+    limit = LIMITS[query]
+    return lambda i: (age(i), limit)
 
 
 @contextmanager
@@ -92,7 +94,8 @@ def _core_statement(query: str) -> Callable[[int], Any]:
     column = users.c
     if query == "point":
         return lambda i: select(users).where(column.id == user_id(i))
-    return lambda i: select(users).where(column.age == age(i)).order_by(column.id).limit(LIST_ROWS)
+    limit = LIMITS[query]
+    return lambda i: select(users).where(column.age == age(i)).order_by(column.id).limit(limit)
 
 
 @contextmanager
@@ -131,6 +134,5 @@ def django(query: str, path: Path) -> Iterator[Op]:
     if query == "point":
         yield lambda i: list(users.filter(id=user_id(i)).values_list(*columns))
     else:
-        yield lambda i: list(
-            users.filter(age=age(i)).order_by("id").values_list(*columns)[:LIST_ROWS]
-        )
+        limit = LIMITS[query]
+        yield lambda i: list(users.filter(age=age(i)).order_by("id").values_list(*columns)[:limit])

@@ -586,16 +586,52 @@ def test_one_huge_value_is_refused_not_made(stocked: Path) -> None:
         assert value(db, "select count(*) from t") == 5000
 
 
-@pytest.mark.xfail(
-    reason="db/sqlite: printf('%.*c', n) runs for n * 5 ns inside of one call, out of the progress"
-    " handler's reach, and gives an empty string at the end"
-)
 def test_a_huge_precision_does_not_outrun_the_deadline(stocked: Path) -> None:
     with connect(f"sqlite:///{stocked}") as db:
         start = time.perf_counter()
         with pytest.raises((InvalidQueryError, molt_sql.TimeoutError)):
             raw("select printf('%.*c', 300000000, 'x')").on(db).fetch_all(timeout=0.1).result()
         assert time.perf_counter() - start < 0.5
+        for huge in ("'%300000000d', 1", "'%-*s|', 300000000, 'x'", "'%d %.300000000f', 1, 2.0"):
+            for name in ("printf", "format"):
+                with pytest.raises(InvalidQueryError, match="16 MiB"):
+                    raw(f"select {name}({huge})").on(db).fetch_all().result()
+
+
+def test_printf_is_sqlites_own_otherwise(stocked: Path) -> None:
+    calls = [
+        "''",
+        "null",
+        "",
+        "'%d', null",
+        "'%s|%z', 'é', null",
+        "'100%% %d', 300000000",
+        "'%05d %+d %x %o %u', 7, 8, 255, 8, -1",
+        "'%,d', 1234567",
+        "'%*d|%-*d|', 6, 1, 6, 2",
+        "'%.3f %10.2e %g %!.15g', 1.23456, 12345.678, 0.0001, 0.1",
+        "'%q %Q %w', 'a''b', null, 'c\"d'",
+        "'%c%.3c', 'äb', 'z'",
+        "'%s', x'616263'",
+        "'%n%d', 5",
+        "'%llld %hd', 1, 2",
+        "'%d %d', 1",
+        "'%k', 1",
+        "'%', 1",
+        "'%5', 1",
+        "'%.*s', 2, 'abc'",
+        "'%.*s', -2, 'abc'",
+        "42",
+        "'%i', 1.9",
+        "'%s', 1e300, 2",
+        "'%.0f %#x %+s', 2.5, 255, 'a'",
+    ]
+    plain = sqlite3.connect(":memory:")
+    with connect(f"sqlite:///{stocked}") as db:
+        for arguments in calls:
+            sql = f"select printf({arguments}) as t, typeof(printf({arguments})) as kind"
+            assert raw(sql).on(db).fetch_one().result() == plain.execute(sql).fetchone(), arguments
+    plain.close()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@
 
 #include "molt/db/sqlite/sqlite_errors.h"
 #include "molt/db/sqlite/sqlite_functions.h"
+#include "molt/db/sqlite/sqlite_printf.h"
 
 namespace molt::db::sqlite {
 
@@ -115,6 +116,7 @@ Result<DatabaseHandle> OpenHandle(const Location& location, OpenAs as, Guard& gu
   }
   MOLT_RETURN_IF_ERROR(Harden(opened));
   MOLT_RETURN_IF_ERROR(RegisterFunctions(opened));
+  MOLT_RETURN_IF_ERROR(RegisterPrintf(opened));
   guard.Install(opened);
   if (location.memory && as != OpenAs::kReader) {
     sqlite3_int64 size_max = (sqlite3_int64{2} << 30) - 4096;
