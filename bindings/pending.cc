@@ -71,7 +71,7 @@ bool IsMainThread() {
 // One source serves all blocking calls of the main thread until it has been used.
 CancelSource& SignalSource() {
   static auto* source = new CancelSource(SignalRaised);
-  if (source->Token().IsCancelled()) *source = CancelSource(SignalRaised);
+  if (source->IsCancelled()) *source = CancelSource(SignalRaised);
   return *source;
 }
 

@@ -16,6 +16,7 @@ from rich.console import Console
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+# E402: the demo is run by its path, so the checkout must be on sys.path before these.
 from examples.demo import queries  # noqa: E402
 from examples.demo.load import open_database  # noqa: E402
 

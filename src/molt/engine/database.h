@@ -81,7 +81,7 @@ class LazyThreads {
   std::unique_ptr<asio::thread_pool> threads_;
 };
 
-class Database : public std::enable_shared_from_this<Database> {
+class Database {
  public:
   // Precondition: sql::FindDialect knows the pool's dialect.
   Database(std::shared_ptr<db::Pool> pool, DatabaseOptions options);
