@@ -3,18 +3,21 @@
 #include <Python.h>
 #include <datetime.h>
 
-#include <array>
+#include <algorithm>
 #include <cstring>
+#include <initializer_list>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "errors.h"
+#include "imported.h"
 #include "molt/types/iso_text.h"
 
 namespace molt::bindings {
 
 namespace {
 
-using types::TypeId;
 using types::Value;
 
 constexpr std::int64_t kMicrosPerSecond = 1'000'000;
@@ -51,12 +54,33 @@ Value TimestampOf(nb::handle object) {
   return types::Timestamp{micros, aware};
 }
 
-Value TimeOf(PyObject* o) {
-  if (PyDateTime_TIME_GET_TZINFO(o) != Py_None) {
-    RaiseInvalid("a time with a time zone cannot be bound; use a datetime, or drop the zone");
+// The offset of a time from UTC. Most zones have one on a date only.
+std::int32_t OffsetOf(nb::handle time) {
+  const nb::object offset = time.attr("utcoffset")();
+  if (offset.is_none()) {
+    RaiseInvalid(
+        "a time whose zone has an offset on a date only cannot be bound; use a datetime, or a "
+        "datetime.timezone");
   }
-  return types::Time{MicrosOf(PyDateTime_TIME_GET_HOUR(o), PyDateTime_TIME_GET_MINUTE(o),
-                              PyDateTime_TIME_GET_SECOND(o), PyDateTime_TIME_GET_MICROSECOND(o))};
+  PyObject* o = offset.ptr();
+  if (PyDateTime_DELTA_GET_MICROSECONDS(o) != 0) {
+    RaiseInvalid("a time whose offset has fractions of a second cannot be bound");
+  }
+  return PyDateTime_DELTA_GET_DAYS(o) * 86'400 + PyDateTime_DELTA_GET_SECONDS(o);
+}
+
+Value TimeOf(PyObject* o) {
+  const std::int64_t micros =
+      MicrosOf(PyDateTime_TIME_GET_HOUR(o), PyDateTime_TIME_GET_MINUTE(o),
+               PyDateTime_TIME_GET_SECOND(o), PyDateTime_TIME_GET_MICROSECOND(o));
+  if (PyDateTime_TIME_GET_TZINFO(o) == Py_None) return types::Time{micros};
+  return types::TimeTz{micros, OffsetOf(o)};
+}
+
+Value IntervalOf(PyObject* o) {
+  return types::Interval{
+      0, PyDateTime_DELTA_GET_DAYS(o),
+      PyDateTime_DELTA_GET_SECONDS(o) * kMicrosPerSecond + PyDateTime_DELTA_GET_MICROSECONDS(o)};
 }
 
 Value IntOf(PyObject* o) {
@@ -89,157 +113,117 @@ Value BytesOf(nb::handle object) {
   return bytes;
 }
 
-PyObject* ImportForever(const char* module, const char* name) {
-  return nb::object(nb::module_::import_(module).attr(name)).release().ptr();
+Value AnyValue(nb::handle object, int depth);
+
+Value ListOf(nb::handle object, int depth) {
+  if (depth > types::kListDepthMax) {
+    RaiseInvalid("a list nested more than " + std::to_string(types::kListDepthMax) +
+                 " deep cannot be bound; wrap it in Json(...) if it is to be JSON");
+  }
+  // Of the list's own, which Python code run below might change.
+  const nb::object items = nb::steal(PySequence_Tuple(object.ptr()));
+  if (!items.is_valid()) throw nb::python_error();
+  types::ListItems list;
+  const Py_ssize_t size = PyTuple_GET_SIZE(items.ptr());
+  list.values.reserve(static_cast<std::size_t>(size));
+  for (Py_ssize_t i = 0; i < size; ++i) {
+    list.values.push_back(AnyValue(PyTuple_GET_ITEM(items.ptr(), i), depth));
+  }
+  return types::List(std::move(list));
 }
 
-Value RareValue(nb::handle object) {
-  PyObject* o = object.ptr();
-  LoadDateTime();
-  if (PyDateTime_Check(o)) return TimestampOf(object);
-  if (PyDate_Check(o)) return DateOf(o);
-  if (PyTime_Check(o)) return TimeOf(o);
-  if (PyBytes_Check(o) || PyByteArray_Check(o) || PyMemoryView_Check(o)) return BytesOf(object);
+Value JsonOf(nb::handle object) {
+  static PyObject* write = ImportForever("molt_sql._values", "write_json");
+  return types::Json{TextOf(nb::handle(write)(object).ptr())};
+}
+
+Value RangeOf(nb::handle object) {
+  types::RangeBounds range;
+  range.empty = nb::cast<bool>(object.attr("isempty"));
+  if (range.empty) return types::Range();
+  range.lower = ToValue(object.attr("lower"));
+  range.upper = ToValue(object.attr("upper"));
+  range.lower_inclusive = nb::cast<bool>(object.attr("lower_inc"));
+  range.upper_inclusive = nb::cast<bool>(object.attr("upper_inc"));
+  return types::Range(std::move(range));
+}
+
+bool IsA(nb::handle object, PyObject* type) {
+  const int is = PyObject_IsInstance(object.ptr(), type);
+  if (is < 0) throw nb::python_error();
+  return is == 1;
+}
+
+bool IsAnyOf(nb::handle object, const char* module, std::initializer_list<const char*> names) {
+  const nb::object imported = nb::module_::import_(module);
+  return std::any_of(names.begin(), names.end(), [&](const char* name) {
+    return IsA(object, nb::object(imported.attr(name)).ptr());
+  });
+}
+
+// Of classes written in Python.
+std::optional<Value> ValueOfClass(nb::handle object, int depth) {
   static PyObject* decimal = ImportForever("decimal", "Decimal");
   static PyObject* uuid = ImportForever("uuid", "UUID");
-  if (PyObject_IsInstance(o, decimal) == 1) {
-    return types::Decimal{TextOf(nb::str(object).ptr())};
-  }
-  if (PyObject_IsInstance(o, uuid) == 1) {
+  static PyObject* json = ImportForever("molt_sql._values", "Json");
+  static PyObject* range = ImportForever("molt_sql._values", "Range");
+  static PyObject* enumeration = ImportForever("enum", "Enum");
+  if (IsA(object, decimal)) return types::Decimal{TextOf(nb::str(object).ptr())};
+  if (IsA(object, uuid)) {
     const nb::object bytes = object.attr("bytes");
     types::Uuid value;
     std::memcpy(value.bytes.data(), PyBytes_AS_STRING(bytes.ptr()), value.bytes.size());
     return value;
   }
+  if (IsA(object, json)) return JsonOf(object.attr("value"));
+  if (IsA(object, range)) return RangeOf(object);
+  if (IsA(object, enumeration)) return AnyValue(object.attr("value"), depth);
+  // Nothing of ipaddress exists before somebody imports it.
+  if (PyDict_GetItemString(PyImport_GetModuleDict(), "ipaddress") == nullptr) return std::nullopt;
+  const bool is_network = IsAnyOf(object, "ipaddress", {"IPv4Network", "IPv6Network"});
+  if (is_network || IsAnyOf(object, "ipaddress", {"IPv4Address", "IPv6Address"})) {
+    return types::Inet{TextOf(nb::str(object).ptr()), is_network};
+  }
+  return std::nullopt;
+}
+
+Value RareValue(nb::handle object, int depth) {
+  PyObject* o = object.ptr();
+  LoadDateTime();
+  if (PyDateTime_Check(o)) return TimestampOf(object);
+  if (PyDate_Check(o)) return DateOf(o);
+  if (PyTime_Check(o)) return TimeOf(o);
+  if (PyDelta_Check(o)) return IntervalOf(o);
+  if (PyBytes_Check(o) || PyByteArray_Check(o) || PyMemoryView_Check(o)) return BytesOf(object);
+  if (PyList_Check(o) || PyTuple_Check(o)) return ListOf(object, depth + 1);
+  if (PyDict_Check(o)) return JsonOf(object);
+  if (std::optional<Value> value = ValueOfClass(object, depth)) return *std::move(value);
   if (PyIndex_Check(o)) {  // NumPy's integers
     const nb::object number = nb::steal(PyNumber_Index(o));
     if (!number.is_valid()) throw nb::python_error();
     return IntOf(number.ptr());
   }
   std::string hint =
-      "; values are None, bool, int, float, str, bytes, date, datetime, time, "
-      "Decimal or UUID";
-  if (PyList_Check(o) || PyTuple_Check(o) || PySet_Check(o)) hint += "; for a list use in_()";
+      "; values are None, bool, int, float, str, bytes, date, datetime, time, timedelta, Decimal, "
+      "UUID, list, dict, Json, Range, an Enum of these or an address of ipaddress";
+  if (PyAnySet_Check(o)) hint = "; to compare with any of them use in_(), for an array a list";
   RaiseInvalid("a value of type " + TypeNameOf(object) + " cannot be bound" + hint);
 }
 
-PyObject* MakeDate(std::int32_t days) {
-  const types::CivilDate c = types::ToCivil({days});
-  return PyDate_FromDate(c.year, static_cast<int>(c.month), static_cast<int>(c.day));
-}
-
-PyObject* MakeTime(std::int64_t micros) {
-  const auto second = static_cast<int>(micros / kMicrosPerSecond);
-  return PyTime_FromTime(second / 3600, second / 60 % 60, second % 60,
-                         static_cast<int>(micros % kMicrosPerSecond));
-}
-
-PyObject* MakeTimestamp(std::int64_t micros, bool utc) {
-  std::int64_t days = micros / kMicrosPerDay;
-  std::int64_t rest = micros % kMicrosPerDay;
-  if (rest < 0) {
-    rest += kMicrosPerDay;
-    --days;
-  }
-  const types::CivilDate c = types::ToCivil({static_cast<std::int32_t>(days)});
-  const auto second = static_cast<int>(rest / kMicrosPerSecond);
-  return PyDateTimeAPI->DateTime_FromDateAndTime(
-      c.year, static_cast<int>(c.month), static_cast<int>(c.day), second / 3600, second / 60 % 60,
-      second % 60, static_cast<int>(rest % kMicrosPerSecond),
-      utc ? PyDateTime_TimeZone_UTC : Py_None, PyDateTimeAPI->DateTimeType);
-}
-
-PyObject* MakeText(std::string_view text) {
-  return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
-}
-
-PyObject* MakeBytes(std::string_view bytes) {
-  return PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size()));
-}
-
-PyObject* Call(const char* module, const char* name, const char* keyword, const nb::object& arg) {
-  try {
-    const nb::object type = nb::module_::import_(module).attr(name);
-    if (keyword == nullptr) return type(arg).release().ptr();
-    nb::dict kwargs;
-    kwargs[keyword] = arg;
-    return type(**kwargs).release().ptr();
-  } catch (nb::python_error& e) {
-    e.restore();
-    return nullptr;
-  }
-}
-
-struct PythonMaker {
-  PyObject* operator()(types::Null) const { return Py_NewRef(Py_None); }
-  PyObject* operator()(bool v) const { return PyBool_FromLong(v ? 1 : 0); }
-  PyObject* operator()(std::int64_t v) const { return PyLong_FromLongLong(v); }
-  PyObject* operator()(double v) const { return PyFloat_FromDouble(v); }
-  PyObject* operator()(const std::string& v) const { return MakeText(v); }
-  PyObject* operator()(const types::Bytes& v) const { return MakeBytes(v.data); }
-  PyObject* operator()(types::Date v) const { return MakeDate(v.days); }
-  PyObject* operator()(types::Time v) const { return MakeTime(v.micros); }
-  PyObject* operator()(types::Timestamp v) const { return MakeTimestamp(v.micros, v.utc); }
-  PyObject* operator()(const types::Decimal& v) const {
-    return Call("decimal", "Decimal", nullptr, nb::str(v.text.c_str(), v.text.size()));
-  }
-  PyObject* operator()(const types::Uuid& v) const {
-    return Call("uuid", "UUID", "bytes", nb::bytes(v.bytes.data(), v.bytes.size()));
-  }
-};
-
-}  // namespace
-
-std::string ToText(nb::handle text) { return TextOf(text.ptr()); }
-
-Value ToValue(nb::handle object) {
+Value AnyValue(nb::handle object, int depth) {
   PyObject* o = object.ptr();
   if (PyUnicode_Check(o)) return TextOf(o);
   if (PyBool_Check(o)) return o == Py_True;
   if (PyLong_Check(o)) return IntOf(o);
   if (PyFloat_Check(o)) return PyFloat_AS_DOUBLE(o);
   if (o == Py_None) return types::Null{};
-  return RareValue(object);
+  return RareValue(object, depth);
 }
 
-nb::object ToPython(const Value& value) {
-  LoadDateTime();
-  PyObject* object = std::visit(PythonMaker{}, value);
-  if (object == nullptr) throw nb::python_error();
-  return nb::steal(object);
-}
+}  // namespace
 
-PyObject* CellReader::operator()(std::int64_t row) const {
-  if (column_.IsNull(row)) return Py_NewRef(Py_None);
-  if (column_.IsMixed()) {
-    LoadDateTime();
-    return std::visit(PythonMaker{}, column_.mixed[static_cast<std::size_t>(row)]);
-  }
-  switch (column_.type.id) {
-    case TypeId::kBool:
-      return PyBool_FromLong(column_.BoolAt(row) ? 1 : 0);
-    case TypeId::kInt64:
-      return PyLong_FromLongLong(column_.data.As<std::int64_t>()[row]);
-    case TypeId::kFloat64:
-      return PyFloat_FromDouble(column_.data.As<double>()[row]);
-    case TypeId::kUtf8:
-      return MakeText(column_.BytesAt(row));
-    case TypeId::kBinary:
-      return MakeBytes(column_.BytesAt(row));
-    case TypeId::kDate:
-      LoadDateTime();
-      return MakeDate(column_.data.As<std::int32_t>()[row]);
-    case TypeId::kTime:
-      LoadDateTime();
-      return MakeTime(column_.data.As<std::int64_t>()[row]);
-    case TypeId::kTimestamp:
-    case TypeId::kTimestampTz:
-      LoadDateTime();
-      return MakeTimestamp(column_.data.As<std::int64_t>()[row],
-                           column_.type.id == TypeId::kTimestampTz);
-    default:
-      return Py_NewRef(Py_None);
-  }
-}
+std::string ToText(nb::handle text) { return TextOf(text.ptr()); }
+
+Value ToValue(nb::handle object) { return AnyValue(object, 0); }
 
 }  // namespace molt::bindings

@@ -12,14 +12,17 @@ namespace molt::bindings {
 
 namespace nb = nanobind;
 
-// None, bool, int (64 bits), float, str, bytes-like, date, datetime, time, Decimal, UUID. Anything
-// else raises InvalidQueryError naming its type. An aware datetime becomes UTC.
+// None, bool, int (64 bits), float, str, bytes-like, date, datetime, time, timedelta, Decimal,
+// UUID, lists and tuples (an array), dict and Json (JSON), Range, addresses and networks of
+// ipaddress, and members of an Enum for their value. Anything else raises InvalidQueryError naming
+// its type. An aware datetime becomes UTC.
 types::Value ToValue(nb::handle object);
 
 // A str as UTF-8; InvalidQueryError for one with lone surrogates.
 std::string ToText(nb::handle text);
 
-// A new reference. Timestamps in UTC come out aware.
+// What psycopg 3 makes of the value; timestamps in UTC come out aware. InvalidQueryError for one
+// that Python has no object for, such as a date after the year 9999.
 nb::object ToPython(const types::Value& value);
 
 // Makes the Python objects of one column. New references; nullptr with an exception set on failure.

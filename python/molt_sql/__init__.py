@@ -37,6 +37,8 @@ from ._molt import (
 )
 from ._stream import Stream
 from ._tables import Table, table
+from ._transaction import Transaction
+from ._values import Json, Range
 
 __all__ = [
     "BusyError",
@@ -49,10 +51,12 @@ __all__ = [
     "ExecuteResult",
     "Expr",
     "InvalidQueryError",
+    "Json",
     "MoltError",
     "Ordering",
     "Pending",
     "Query",
+    "Range",
     "Raw",
     "ResultSet",
     "Row",
@@ -60,6 +64,7 @@ __all__ = [
     "Table",
     "TableRef",
     "TimeoutError",
+    "Transaction",
     "UnsupportedError",
     "and_",
     "configure",

@@ -201,15 +201,19 @@ class Reader {
     return At(path, e->name);
   }
 
+  Status Count(std::size_t nodes, const Path& path) {
+    nodes_ += nodes;
+    if (nodes_ <= kExprNodesMax) return {};
+    return At(path, "the query has more than " + std::to_string(kExprNodesMax) +
+                        " parts; send the values as a table and join it");
+  }
+
   // Recursion is bounded here, before the constructors bound what was built.
   Result<Expr> ReadExpr(const Document& document, const Path& path, std::uint32_t depth) {
     if (depth > kExprDepthMax) {
       return At(path, "nested deeper than " + std::to_string(kExprDepthMax) + " levels");
     }
-    if (++nodes_ > kExprNodesMax) {
-      return At(path, "the query has more than " + std::to_string(kExprNodesMax) +
-                          " parts; send the values as a table and join it");
-    }
+    MOLT_RETURN_IF_ERROR(Count(1, path));
     if (document.AsMap() == nullptr) return WrongKind(path, "an expression, a map", document);
     const Document* op_document = document.Find("op");
     if (op_document == nullptr) return At(path, "\"op\" is missing");
@@ -238,6 +242,7 @@ class Reader {
         MOLT_ASSIGN(const Document* value, fields.Need("value"));
         auto literal = LiteralFromDocument(type, *value);
         if (!literal) return At(fields.Sub("value"), literal.error().message);
+        MOLT_RETURN_IF_ERROR(Count(CountItems(*literal), path));
         return Expr(*std::move(literal));
       }
       case Op::kConstant: {
@@ -289,7 +294,7 @@ class Reader {
     return args;
   }
 
-  std::uint32_t nodes_ = 0;
+  std::uint64_t nodes_ = 0;
 };
 
 }  // namespace

@@ -145,8 +145,13 @@ class Writer {
 
   // A whole expression. Its size is known before it is written, shared parts counted each time.
   Result<Document> Counted(const Expr& e) {
-    nodes_ += e->nodes;
-    if (nodes_ <= kExprNodesMax) return Node(*e);
+    MOLT_RETURN_IF_ERROR(Count(e->nodes));
+    return Node(*e);
+  }
+
+  Status Count(std::uint64_t nodes) {
+    nodes_ += nodes;
+    if (nodes_ <= kExprNodesMax) return {};
     return InvalidQuery(
         "the query has more than " + std::to_string(kExprNodesMax) +
         " parts, too many to be serialized; send the values as a table and join it");
@@ -172,7 +177,7 @@ class Writer {
     return Document(std::move(out));
   }
 
-  static Status AddOwnFields(const ExprNode& node, Document::Map& out) {
+  Status AddOwnFields(const ExprNode& node, Document::Map& out) {
     switch (node.op) {
       case Op::kColumn:
         MOLT_RETURN_IF_ERROR(AddText("table", node.qualifier, out));
@@ -180,6 +185,7 @@ class Writer {
       case Op::kAlias:
         return AddText("name", node.name, out);
       case Op::kLiteral: {
+        MOLT_RETURN_IF_ERROR(Count(CountItems(node.value)));
         out.emplace_back("type", types::TypeName(types::TypeOf(node.value)));
         MOLT_ASSIGN(Document value, LiteralToDocument(node.value));
         out.emplace_back("value", std::move(value));

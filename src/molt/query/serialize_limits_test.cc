@@ -80,6 +80,21 @@ TEST(SerializeLimits, TheLargestExpressionComesBackAndALargerQueryDoesNot) {
               HasSubstr("query.limit: the query has more than 200000 parts"));
 }
 
+TEST(SerializeLimits, ItemsOfListsCountAsParts) {
+  const auto with = [](std::size_t items) {
+    // Of two types, which takes the most room.
+    types::ListItems list{{items, types::Value(std::int64_t{1})}};
+    list.values.back() = 0.5;
+    return From(kUsers).Where(kUsers["x"] == Expr(types::Value(types::List(std::move(list)))));
+  };
+  const std::string json = ToJson(with(kExprNodesMax - 3)).value();
+  EXPECT_EQ(Mistake(FromJson(json)), "no error");
+  EXPECT_THAT(Mistake(ToJson(with(kExprNodesMax - 2))), HasSubstr("more than 200000 parts"));
+  std::string larger = json;
+  larger.insert(larger.find("{\"type\":\"float64\""), "null,");
+  EXPECT_THAT(Mistake(FromJson(larger)), HasSubstr("more than 200000 parts"));
+}
+
 TEST(SerializeLimits, ClausesHaveALimitOfTheirOwn) {
   const std::vector<Expr> most(kIrListMax, kUsers["x"]);
   std::vector<Expr> more = most;

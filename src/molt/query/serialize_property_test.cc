@@ -40,13 +40,13 @@ class Decisions {
   std::size_t at_ = 0;
 };
 
-types::Value AnyValue(Decisions& d) {
+types::Value AnyValue(Decisions& d, int list_depth = 0) {
   const auto within = [&](std::int64_t low, std::int64_t high) {
     return low + static_cast<std::int64_t>(d.Word() % static_cast<std::uint64_t>(high - low));
   };
   constexpr std::int64_t kFirst = -62'135'596'800'000'000;  // 0001-01-01
   constexpr std::int64_t kEnd = 253'402'300'800'000'000;    // 10000-01-01
-  switch (d.Below(11)) {
+  switch (d.Below(list_depth < types::kListDepthMax ? 17 : 15)) {
     case 0:
       return std::bit_cast<std::int64_t>(d.Word());
     case 1:
@@ -72,6 +72,33 @@ types::Value AnyValue(Decisions& d) {
       types::Uuid uuid;
       for (std::uint8_t& byte : uuid.bytes) byte = static_cast<std::uint8_t>(d.Word());
       return uuid;
+    }
+    case 10:
+      return types::Interval{static_cast<std::int32_t>(d.Word()),
+                             static_cast<std::int32_t>(d.Word()),
+                             std::bit_cast<std::int64_t>(d.Word())};
+    case 11:
+      return types::TimeTz{within(0, 86'400'000'001),
+                           static_cast<std::int32_t>(within(-57'599, 57'600))};
+    case 12:
+      return types::Json{"\"" + std::to_string(d.Word()) + "\""};
+    case 13:
+      return types::Inet{"10.0.0.0/8", d.Maybe()};
+    case 15: {
+      types::ListItems items;
+      for (std::size_t count = d.Below(4); count > 0; --count) {
+        items.values.push_back(AnyValue(d, list_depth + 1));
+      }
+      return types::List(std::move(items));
+    }
+    case 16: {
+      if (d.Maybe()) return types::Range();
+      types::RangeBounds bounds;
+      if (d.Maybe()) bounds.lower = std::bit_cast<std::int64_t>(d.Word());
+      if (d.Maybe()) bounds.upper = std::bit_cast<std::int64_t>(d.Word());
+      bounds.lower_inclusive = !types::IsNull(bounds.lower) && d.Maybe();
+      bounds.upper_inclusive = !types::IsNull(bounds.upper) && d.Maybe();
+      return types::Range(std::move(bounds));
     }
     default:
       return types::Null{};

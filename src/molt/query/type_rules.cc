@@ -11,8 +11,8 @@ using types::TypeId;
 
 enum class Family { kAny, kBool, kNumber, kText, kBinary, kTemporal };
 
-Family FamilyOf(LogicalType type) {
-  switch (type.id) {
+Family FamilyOf(const LogicalType& type) {
+  switch (types::Coarse(type).id) {
     case TypeId::kUnknown:
     case TypeId::kNull:
       return Family::kAny;
@@ -32,14 +32,15 @@ Family FamilyOf(LogicalType type) {
     case TypeId::kTimestamp:
     case TypeId::kTimestampTz:
       return Family::kTemporal;
+    default:  // what Coarse() has done away with
+      return Family::kAny;
   }
-  return Family::kAny;
 }
 
 // Text stands for dates and times (ISO 8601), numbers for booleans in engines without them.
 // Dates and times of different kinds are the same instant on one engine and text of another length
 // on the next.
-bool Comparable(LogicalType a, LogicalType b) {
+bool Comparable(const LogicalType& a, const LogicalType& b) {
   if (FamilyOf(a) == Family::kTemporal && FamilyOf(b) == Family::kTemporal) return a.id == b.id;
   const Family x = std::min(FamilyOf(a), FamilyOf(b));
   const Family y = std::max(FamilyOf(a), FamilyOf(b));
@@ -74,6 +75,21 @@ Status NeedComparable(BoundExpr& expr) {
     return InvalidQuery(Describe(expr.args[0]) + " (" + TypeText(expr.args[0]) +
                         ") cannot be compared with " + Describe(expr.args[i]) + " (" +
                         TypeText(expr.args[i]) + ") by " + std::string(InfoOf(expr.op).name));
+  }
+  return {};
+}
+
+// A list is an array, and whoever compares a number with one most likely means any of its items.
+Status CheckLists(const BoundExpr& expr) {
+  if (!IsComparison(expr.op)) return {};
+  for (const BoundExpr& list : expr.args) {
+    if (list.op != Op::kLiteral || list.type.id != TypeId::kList) continue;
+    for (const BoundExpr& other : expr.args) {
+      if (!types::Coarse(other.type).IsKnown()) continue;
+      return InvalidQuery(
+          Describe(other) + " (" + TypeText(other) + ") cannot be compared with a list by " +
+          std::string(InfoOf(expr.op).name) + "; to compare with any of its items use in_()");
+    }
   }
   return {};
 }
@@ -163,6 +179,9 @@ std::string Describe(const BoundExpr& expr) {
 }
 
 Status InferType(BoundExpr& expr) {
+  MOLT_RETURN_IF_ERROR(CheckLists(expr));
+  // Columns come with the type that the engine declares, which may be finer than these rules.
+  for (BoundExpr& arg : expr.args) arg.type = types::Coarse(arg.type);
   if (IsAggregate(expr.op)) return InferAggregate(expr);
   if (IsTextMatch(expr.op)) {
     expr.type = TypeId::kBool;

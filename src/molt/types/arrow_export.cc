@@ -5,11 +5,12 @@
 #include <cstdint>
 #include <exception>
 #include <limits>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "molt/types/arrow_misfit.h"
+#include "molt/types/arrow_type.h"
 #include "molt/types/column_builder.h"
 #include "molt/types/utf8.h"
 #include "nanoarrow/nanoarrow.h"
@@ -24,42 +25,10 @@ alignas(64) constexpr std::array<std::uint8_t, 64> kZeros{};
 
 constexpr std::size_t kOffsetMax = std::numeric_limits<std::int32_t>::max();
 
-const char* ArrowFormat(LogicalType type) {
-  switch (type.id) {
-    case TypeId::kBool:
-      return "b";
-    case TypeId::kInt64:
-      return "l";
-    case TypeId::kFloat64:
-      return "g";
-    case TypeId::kUtf8:
-      return "u";
-    case TypeId::kBinary:
-      return "z";
-    case TypeId::kDate:
-      return "tdD";
-    case TypeId::kTime:
-      return "ttu";
-    case TypeId::kTimestamp:
-      return "tsu:";
-    case TypeId::kTimestampTz:
-      return "tsu:UTC";
-    case TypeId::kUnknown:
-    case TypeId::kNull:
-    case TypeId::kDecimal:  // only NULLs: CheckExportable refuses values
-    case TypeId::kUuid:
-      return "n";
-  }
-  return "n";
-}
-
-bool HasArrowLayout(LogicalType type) { return std::string_view(ArrowFormat(type)) != "n"; }
-bool HasOffsets(LogicalType type) { return type.id == TypeId::kUtf8 || type.id == TypeId::kBinary; }
-
 // Whether a column that began as int64 is float64 by now: widened by its builder, or mixed because
 // a double came too late for that.
 bool WidensToFloat64(const Column& column) {
-  if (!column.IsMixed()) return column.type == TypeId::kFloat64;
+  if (!column.IsMixed()) return column.type.id == TypeId::kFloat64;
   bool any_double = false;
   for (const Value& value : column.mixed) {
     const TypeId id = TypeOf(value).id;
@@ -67,6 +36,13 @@ bool WidensToFloat64(const Column& column) {
     any_double |= id == TypeId::kFloat64;
   }
   return any_double;
+}
+
+// `own`, with what is not known of it taken from `other`.
+LogicalType Complete(const LogicalType& own, const LogicalType& other) {
+  if (!own.IsKnown()) return other.IsKnown() ? other : own;
+  if (own.id != TypeId::kList || other.id != TypeId::kList) return own;
+  return LogicalType::ListOf(Complete(own.element(), other.element()));
 }
 
 // The one schema that all batches are exported with. A batch without any value in a column may not
@@ -78,50 +54,27 @@ Schema CommonSchema(const Schema& schema, const std::vector<RecordBatchPtr>& bat
       const Column& column = batch->columns[i];
       Field& field = common[i];
       if (column.null_count != 0) field.nullable = true;
-      if (!field.type.IsKnown() && column.type.IsKnown()) field.type = column.type;
-      if (field.type == TypeId::kInt64 && WidensToFloat64(column)) field.type = TypeId::kFloat64;
+      if (!(field.type == column.type)) field.type = Complete(field.type, column.type);
+      if (field.type.id == TypeId::kInt64 && WidensToFloat64(column)) {
+        field.type = TypeId::kFloat64;
+      }
     }
   }
   return common;
 }
 
-bool IsExactAsDouble(std::int64_t value) {
-  return value >= -kMaxExactDouble && value <= kMaxExactDouble;
+// Whether the column's own buffers are what Arrow wants for `type`.
+bool SharesBuffers(const Column& column, const LogicalType& type) {
+  if (column.IsMixed() || !(column.type == type) || type.id == TypeId::kRange) return false;
+  if (column.null_count != 0 && column.validity.empty()) return false;
+  if (type.id != TypeId::kList) return true;
+  return column.children.size() == 1 && SharesBuffers(column.children[0], type.element());
 }
 
-// How the cell reads in an error, or nothing if it fits.
-std::optional<std::string> Misfit(const Value& value, LogicalType type) {
-  if (IsNull(value)) return std::nullopt;
-  const LogicalType actual = TypeOf(value);
-  if (type == TypeId::kFloat64 && actual == TypeId::kInt64) {
-    if (IsExactAsDouble(std::get<std::int64_t>(value))) return std::nullopt;
-    return "an int64 too large for float64 to hold exactly";
-  }
-  if (actual == TypeId::kUtf8) {
-    if (type != actual) return "text";
-    if (!IsValidUtf8(std::get<std::string>(value))) return "text that is not valid UTF-8";
-    return std::nullopt;
-  }
-  if (actual == type && HasArrowLayout(type)) return std::nullopt;
-  return std::string(TypeName(actual));
-}
-
-std::string MisfitMessage(const Field& field, std::int64_t row, const std::string& found) {
-  std::string message = "column \"" + field.name + "\" holds " + found + " in row " +
-                        std::to_string(row) + " (counting from 0), ";
-  if (field.type == TypeId::kDecimal || field.type == TypeId::kUuid) {
-    message += "which this Arrow export does not carry: cast the column to text in the query";
-  } else if (field.type == TypeId::kUtf8 && found.starts_with("text")) {
-    message += "which Arrow columns cannot carry: cast the column to binary in the query";
-  } else {
-    message += "but the column's type is " + std::string(TypeName(field.type)) +
-               "; Arrow columns have one type: cast the column in the query";
-  }
-  return message + ", or read it as rows";
-}
-
-// Whether every cell is valid UTF-8. Precondition: typed utf8 column.
+// Whether every cell of text, in lists too, is valid UTF-8. Precondition: SharesBuffers.
 bool AllTextIsValid(const Column& column) {
+  if (column.type.id == TypeId::kList) return AllTextIsValid(column.children[0]);
+  if (!HasBytes(column.type.id) || column.type.id == TypeId::kBinary) return true;
   if (column.offsets.empty()) return true;
   const std::string_view all(reinterpret_cast<const char*>(column.data.data()), column.data.size());
   if (!IsValidUtf8(all)) return false;
@@ -134,26 +87,16 @@ bool AllTextIsValid(const Column& column) {
   return true;
 }
 
-// Whether the column's own buffers are what Arrow wants for `type`.
-bool SharesBuffers(const Column& column, LogicalType type) {
-  return !column.IsMixed() && column.type == type &&
-         (column.null_count == 0 || !column.validity.empty());
-}
-
 Status CheckColumn(const Column& column, const Field& field, std::int64_t first_row) {
-  if (SharesBuffers(column, field.type) && HasArrowLayout(field.type) &&
-      (field.type != TypeId::kUtf8 || AllTextIsValid(column))) {
-    return {};
-  }
   if (column.null_count == column.length) return {};
+  if (SharesBuffers(column, field.type) && AllTextIsValid(column)) return {};
   std::size_t bytes = 0;
   for (std::int64_t row = 0; row < column.length; ++row) {
     const Value value = column.ValueAt(row);
-    if (auto found = Misfit(value, field.type)) {
-      return InvalidQuery(MisfitMessage(field, first_row + row, *found));
+    if (const auto misfit = FindMisfit(value, field.type)) {
+      return InvalidQuery(DescribeMisfit(*misfit, field, first_row + row));
     }
-    if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
-    if (const auto* blob = std::get_if<Bytes>(&value)) bytes += blob->data.size();
+    bytes += HeapBytes(value);
   }
   if (bytes > kOffsetMax) {
     return InvalidQuery("column \"" + field.name +
@@ -164,24 +107,25 @@ Status CheckColumn(const Column& column, const Field& field, std::int64_t first_
 }
 
 // A copy with the layout of `type`. Precondition: CheckColumn accepted it.
-Column Rebuild(const Column& column, LogicalType type) {
-  ColumnBuilder builder(type);
+std::shared_ptr<const Column> Rebuild(const Column& column, const LogicalType& type) {
+  ColumnBuilder builder(StorageOf(type));
   for (std::int64_t row = 0; row < column.length; ++row) {
-    Value value = column.ValueAt(row);
-    const auto* integer = std::get_if<std::int64_t>(&value);
-    if (integer != nullptr && type == TypeId::kFloat64) value = static_cast<double>(*integer);
-    builder.AppendValue(std::move(value));
+    builder.AppendValue(Stored(column.ValueAt(row), type));
   }
-  return builder.Finish();
+  return std::make_shared<const Column>(builder.Finish());
 }
 
 // private_data of one exported array.
 struct ArrayOwner {
-  RecordBatchPtr batch;
-  Column rebuilt;  // when the batch's own buffers do not fit the common schema
+  std::shared_ptr<const void> alive;  // the batch, or a column rebuilt from it: has the buffers
   std::array<const void*, 3> buffers{};
   std::vector<ArrowArray> children;
   std::vector<ArrowArray*> child_pointers;
+
+  void AddChildren(std::size_t count) {
+    children.resize(count);
+    for (ArrowArray& child : children) child_pointers.push_back(&child);
+  }
 };
 
 void ReleaseArray(ArrowArray* array) {
@@ -208,61 +152,63 @@ void SetArray(std::unique_ptr<ArrayOwner> owner, std::int64_t length, ArrowArray
   out->private_data = owner.release();
 }
 
-void ExportColumn(const RecordBatchPtr& batch, std::size_t index, LogicalType type,
-                  ArrowArray* out) {
-  auto owner = std::make_unique<ArrayOwner>();
-  owner->batch = batch;
-  const Column* column = &batch->columns[index];
-  if (!HasArrowLayout(type)) {
-    SetArray(std::move(owner), column->length, out);
-    out->null_count = column->length;
-    return;
-  }
-  if (!SharesBuffers(*column, type)) {
-    owner->rebuilt = Rebuild(*column, type);
-    column = &owner->rebuilt;
-  }
-  std::size_t count = 0;
-  owner->buffers[count++] = column->null_count == 0 ? nullptr : column->validity.data();
-  if (HasOffsets(type)) owner->buffers[count++] = NeverNull(column->offsets);
-  owner->buffers[count++] = NeverNull(column->data);
-  const std::int64_t null_count = column->null_count;
-  SetArray(std::move(owner), batch->num_rows, out);
-  out->n_buffers = static_cast<std::int64_t>(count);
-  out->null_count = null_count;
-}
-
-void ExportBatch(const RecordBatchPtr& batch, const Schema& schema, ArrowArray* out) {
-  auto owner = std::make_unique<ArrayOwner>();
-  owner->batch = batch;
-  owner->children.resize(schema.size());
-  for (ArrowArray& child : owner->children) owner->child_pointers.push_back(&child);
-  const std::int64_t num_rows = batch->num_rows;
-  // From here `out` owns the children, so that those made so far are freed if one fails.
-  SetArray(std::move(owner), num_rows, out);
-  out->n_buffers = 1;
+// Runs `fill`, which makes the children of *out; those made so far are freed if one fails.
+template <class Fill>
+void FillChildren(ArrowArray* out, Fill fill) {
   try {
-    for (std::size_t i = 0; i < schema.size(); ++i) {
-      ExportColumn(batch, i, schema[i].type, out->children[i]);
-    }
+    fill();
   } catch (...) {
     out->release(out);
     throw;
   }
 }
 
-int ExportSchema(const Schema& schema, ArrowSchema* out) {
-  ArrowSchemaInit(out);
-  int code = ArrowSchemaSetTypeStruct(out, static_cast<std::int64_t>(schema.size()));
-  out->flags = 0;
-  for (std::size_t i = 0; code == NANOARROW_OK && i < schema.size(); ++i) {
-    ArrowSchema* child = out->children[i];
-    child->flags = schema[i].nullable ? ARROW_FLAG_NULLABLE : 0;
-    code = ArrowSchemaSetFormat(child, ArrowFormat(schema[i].type));
-    if (code == NANOARROW_OK) code = ArrowSchemaSetName(child, schema[i].name.c_str());
+// `alive` keeps `column` alive. Precondition: SharesBuffers(column, type), or it was rebuilt so.
+void ExportArray(std::shared_ptr<const void> alive, const Column& column, const LogicalType& type,
+                 ArrowArray* out) {
+  auto owner = std::make_unique<ArrayOwner>();
+  if (!HasArrowLayout(type)) {
+    SetArray(std::move(owner), column.length, out);
+    out->null_count = column.length;
+    return;
   }
-  if (code != NANOARROW_OK) ArrowSchemaRelease(out);
-  return code;
+  owner->alive = alive;
+  const bool is_list = type.id == TypeId::kList;
+  std::size_t count = 0;
+  owner->buffers[count++] = column.null_count == 0 ? nullptr : column.validity.data();
+  if (is_list || HasBytes(type.id)) owner->buffers[count++] = NeverNull(column.offsets);
+  if (!is_list) owner->buffers[count++] = NeverNull(column.data);
+  if (is_list) owner->AddChildren(1);
+  SetArray(std::move(owner), column.length, out);
+  out->n_buffers = static_cast<std::int64_t>(count);
+  out->null_count = column.null_count;
+  if (!is_list) return;
+  FillChildren(out, [&] {
+    ExportArray(std::move(alive), column.children[0], type.element(), out->children[0]);
+  });
+}
+
+void ExportColumn(const RecordBatchPtr& batch, std::size_t index, const LogicalType& type,
+                  ArrowArray* out) {
+  const Column& column = batch->columns[index];
+  if (SharesBuffers(column, type) || !HasArrowLayout(type)) {
+    return ExportArray(batch, column, type, out);
+  }
+  const auto rebuilt = Rebuild(column, type);
+  ExportArray(rebuilt, *rebuilt, StorageOf(type), out);
+}
+
+void ExportBatch(const RecordBatchPtr& batch, const Schema& schema, ArrowArray* out) {
+  auto owner = std::make_unique<ArrayOwner>();
+  owner->alive = batch;
+  owner->AddChildren(schema.size());
+  SetArray(std::move(owner), batch->num_rows, out);
+  out->n_buffers = 1;
+  FillChildren(out, [&] {
+    for (std::size_t i = 0; i < schema.size(); ++i) {
+      ExportColumn(batch, i, schema[i].type, out->children[i]);
+    }
+  });
 }
 
 // private_data of the stream.

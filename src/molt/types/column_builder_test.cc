@@ -1,5 +1,9 @@
 #include "molt/types/column_builder.h"
 
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -29,7 +33,17 @@ std::vector<Value> TypedValues() {
           Date{19'000},
           Time{1},
           Timestamp{-1, false},
-          Timestamp{1, true}};
+          Timestamp{1, true},
+          Decimal{"-1.50E-7"},
+          Uuid{{1, 2, 255}},
+          Interval{-1, 2, -3},
+          TimeTz{86'400'000'000, -16'201},
+          Json{"{\"a\": 1}"},
+          Inet{"10.0.0.1/24", false},
+          Inet{"10.0.0.0/8", true},
+          Other{"(1,2)"},
+          List(ListItems{{std::int64_t{1}, Null{}, std::int64_t{-2}}}),
+          List(ListItems{{List(ListItems{{std::string("a")}}), List(), Null{}}})};
 }
 
 TEST(ColumnBuilder, GivesBackWhatWasAppendedWithNullsAnywhere) {
@@ -75,7 +89,7 @@ TEST(ColumnBuilder, OnlyNullsStayUntypedAndHaveNoBuffers) {
 
 TEST(ColumnBuilder, AValueOfAnotherTypeMakesItMixed) {
   for (const Value& value : TypedValues()) {
-    const Value other = Decimal{"1.5"};
+    const Value other = Range();
     const std::vector<Value> values = {value, Null{}, other, Null{}, value};
     const Column column = Build(TypeOf(value), values);
     EXPECT_TRUE(column.IsMixed());
@@ -93,14 +107,132 @@ TEST(ColumnBuilder, TimestampsWithAndWithoutZoneDoNotShareAColumn) {
   EXPECT_EQ(Cells(column), values);
 }
 
-TEST(ColumnBuilder, DecimalsAndUuidsAreMixedFromTheStart) {
-  for (const Value& value : {Value(Decimal{"1.50"}), Value(Uuid{{1, 2}})}) {
-    const std::vector<Value> values = {Null{}, value, Null{}};
-    const Column column = Build(TypeOf(value), values);
+TEST(ColumnBuilder, RangesAreMixedFromTheStart) {
+  const Range range(RangeBounds{false, std::int64_t{1}, Null{}, true, false});
+  const std::vector<Value> values = {Null{}, range, Range(), Null{}};
+  for (const LogicalType& type : {LogicalType(), LogicalType::RangeOf(TypeId::kInt64)}) {
+    const Column column = Build(type, values);
     EXPECT_TRUE(column.IsMixed());
     EXPECT_EQ(column.null_count, 2);
     EXPECT_EQ(Cells(column), values);
   }
+  EXPECT_EQ(Cells(Build(LogicalType::RangeOf(TypeId::kInt64), {Null{}})),
+            std::vector<Value>{Null{}});
+}
+
+// Builds a column of `value` among NULLs and tells whether it stayed typed; its cells must be
+// `expected`.
+bool Fits(const LogicalType& type, const Value& value, const Value& expected) {
+  const Column column = Build(type, {Null{}, value, Null{}});
+  EXPECT_EQ(Cells(column), (std::vector<Value>{Null{}, expected, Null{}})) << TypeName(type);
+  EXPECT_EQ(column.null_count, 2);
+  return !column.IsMixed();
+}
+
+TEST(ColumnBuilder, NarrowNumbersTakeWhatTheyHoldExactly) {
+  for (const std::int64_t fits : {-32'768, 0, 32'767}) {
+    EXPECT_TRUE(Fits(TypeId::kInt16, fits, fits));
+    EXPECT_TRUE(Fits(TypeId::kInt32, fits, fits));
+  }
+  EXPECT_FALSE(Fits(TypeId::kInt16, std::int64_t{32'768}, std::int64_t{32'768}));
+  EXPECT_TRUE(Fits(TypeId::kInt32, std::int64_t{-2'147'483'648}, std::int64_t{-2'147'483'648}));
+  EXPECT_FALSE(Fits(TypeId::kInt32, std::int64_t{2'147'483'648}, std::int64_t{2'147'483'648}));
+  EXPECT_TRUE(Fits(TypeId::kFloat32, 0.5, 0.5));
+  EXPECT_TRUE(Fits(TypeId::kFloat32, HUGE_VAL, HUGE_VAL));
+  EXPECT_FALSE(Fits(TypeId::kFloat32, 0.1, 0.1));
+  EXPECT_FALSE(Fits(TypeId::kFloat32, 1e300, 1e300));
+  EXPECT_FALSE(Fits(TypeId::kFloat32, std::int64_t{1}, std::int64_t{1}));
+}
+
+TEST(ColumnBuilder, AFixedDecimalHasItsScaleOrIsMixed) {
+  const LogicalType money = LogicalType::Decimal128(5, 2);
+  EXPECT_TRUE(Fits(money, Decimal{"1.5"}, Decimal{"1.50"}));
+  EXPECT_TRUE(Fits(money, Decimal{"-999.99"}, Decimal{"-999.99"}));
+  EXPECT_TRUE(Fits(money, Decimal{"0"}, Decimal{"0.00"}));
+  EXPECT_TRUE(Fits(money, Decimal{"1E+2"}, Decimal{"100.00"}));
+  for (const char* text : {"1000", "0.001", "NaN", "Infinity", "1E+3", ""}) {
+    EXPECT_FALSE(Fits(money, Decimal{text}, Decimal{text})) << text;
+  }
+  EXPECT_FALSE(Fits(money, std::int64_t{1}, std::int64_t{1}));
+}
+
+TEST(ColumnBuilder, AnIntervalTooLongForNanosecondsIsMixed) {
+  const std::int64_t max = 9'223'372'036'854'775;
+  EXPECT_TRUE(Fits(TypeId::kInterval, Interval{1, 2, max}, Interval{1, 2, max}));
+  EXPECT_TRUE(Fits(TypeId::kInterval, Interval{1, 2, -max}, Interval{1, 2, -max}));
+  EXPECT_FALSE(Fits(TypeId::kInterval, Interval{1, 2, max + 1}, Interval{1, 2, max + 1}));
+}
+
+TEST(ColumnBuilder, NetworksAndAddressesDoNotShareAColumn) {
+  EXPECT_FALSE(Fits(TypeId::kInet, Inet{"10.0.0.0/8", true}, Inet{"10.0.0.0/8", true}));
+  EXPECT_FALSE(Fits(LogicalType::Network(), Inet{"10.0.0.0/8"}, Inet{"10.0.0.0/8"}));
+}
+
+List Ints(std::vector<Value> items) { return List(ListItems{std::move(items)}); }
+
+TEST(ColumnBuilder, ListsAreBuiltItemByItem) {
+  ColumnBuilder builder(LogicalType::ListOf(TypeId::kInt32));
+  builder.items().AppendInt32(1);
+  builder.items().AppendNull();
+  builder.EndList();
+  builder.AppendNull();
+  builder.EndList();
+  builder.items().AppendInt32(2);
+  builder.EndList();
+  EXPECT_GE(builder.ByteSize(), 3 * sizeof(std::int32_t) + 5 * sizeof(std::int32_t));
+  const Column column = builder.Finish();
+  EXPECT_FALSE(column.IsMixed());
+  ASSERT_EQ(column.children.size(), 1U);
+  EXPECT_EQ(column.children[0].length, 3);
+  EXPECT_EQ(Cells(column), (std::vector<Value>{Ints({std::int64_t{1}, Null{}}), Null{}, List(),
+                                               Ints({std::int64_t{2}})}));
+  EXPECT_EQ(builder.ByteSize(), 0U);
+  builder.ReserveAsLast();
+  builder.items().AppendInt32(3);
+  builder.EndList();
+  EXPECT_EQ(Cells(builder.Finish()), std::vector<Value>{Ints({std::int64_t{3}})});
+}
+
+TEST(ColumnBuilder, AListWhoseItemsDoNotFitMakesItMixed) {
+  ColumnBuilder builder(LogicalType::ListOf(TypeId::kDate));
+  builder.items().AppendInt32(1);
+  builder.EndList();
+  builder.AppendNull();
+  builder.items().AppendInt32(2);
+  builder.items().AppendValue(Other{"infinity"});
+  builder.EndList();
+  EXPECT_TRUE(builder.IsMixed());
+  // It goes on as it began.
+  builder.items().AppendInt32(3);
+  builder.EndList();
+  builder.AppendValue(Ints({Date{4}}));
+  builder.EndList();
+  EXPECT_GE(builder.ByteSize(), 6 * sizeof(Value));
+  EXPECT_EQ(Cells(builder.Finish()),
+            (std::vector<Value>{Ints({Date{1}}), Null{}, Ints({Date{2}, Other{"infinity"}}),
+                                Ints({Date{3}}), Ints({Date{4}}), List()}));
+  builder.items().AppendInt32(5);
+  builder.EndList();
+  const Column next = builder.Finish();
+  EXPECT_FALSE(next.IsMixed());
+  EXPECT_EQ(Cells(next), std::vector<Value>{Ints({Date{5}})});
+}
+
+TEST(ColumnBuilder, AFirstListWhoseItemsDoNotFitIsKept) {
+  const Value nested = Ints({Ints({std::int64_t{1}}), Ints({std::int64_t{2}})});
+  const Column column = Build(LogicalType::ListOf(TypeId::kInt64), {nested, Null{}});
+  EXPECT_TRUE(column.IsMixed());
+  EXPECT_EQ(Cells(column), (std::vector<Value>{nested, Null{}}));
+}
+
+TEST(ColumnBuilder, AListOfUnknownItemsTakesTheTypeOfTheFirst) {
+  const std::vector<Value> values = {List(), Ints({Null{}}), Ints({Null{}, 2.5})};
+  const Column column = Build(TypeId::kUnknown, values);
+  EXPECT_EQ(column.type, LogicalType::ListOf(TypeId::kFloat64));
+  EXPECT_FALSE(column.IsMixed());
+  EXPECT_EQ(Cells(column), values);
+  const Column empty = Build(TypeId::kUnknown, {List()});
+  EXPECT_EQ(empty.type, LogicalType::ListOf(TypeId::kUnknown));
 }
 
 TEST(ColumnBuilder, WidensIntegersThatAreExactAsDoubles) {
@@ -132,7 +264,8 @@ TEST(ColumnBuilder, DoesNotWidenAMixedColumn) {
 }
 
 TEST(ColumnBuilder, AnEmptyTextColumnHasItsOneOffset) {
-  for (const TypeId id : {TypeId::kUtf8, TypeId::kBinary}) {
+  for (const TypeId id : {TypeId::kUtf8, TypeId::kBinary, TypeId::kDecimal, TypeId::kTimeTz,
+                          TypeId::kJson, TypeId::kInet, TypeId::kOther, TypeId::kList}) {
     const Column column = ColumnBuilder(id).Finish();
     ASSERT_EQ(column.offsets.size(), sizeof(std::int32_t));
     EXPECT_EQ(*column.offsets.As<std::int32_t>(), 0);

@@ -12,7 +12,7 @@
 namespace molt::db::sqlite {
 
 namespace {
-constexpr std::size_t kControlStatements = 3;
+constexpr std::size_t kControlStatements = 16;
 // No table hands out this number by itself, so an insert is told from none.
 constexpr std::int64_t kNoRowId = std::numeric_limits<std::int64_t>::min();
 
@@ -128,6 +128,37 @@ Result<ExecuteResult> SqliteConnection::RunExecute(const Statement& statement,
   return result;
 }
 
+// Each set is a savepoint within one transaction.
+Result<ExecuteResult> SqliteConnection::RunExecuteMany(std::string_view sql, const ParamSets& sets,
+                                                       const ExecContext& context) {
+  MOLT_RETURN_IF_ERROR(CheckContext(context));
+  const bool outermost = !in_block_;
+  if (outermost) MOLT_RETURN_IF_ERROR(RunBegin({}, context));
+  ExecuteResult all;
+  Status done;
+  for (std::size_t i = 0; done && i < sets.size(); ++i) {
+    const Statement statement{sql, sets[i], {}};
+    auto result = RunExecute(statement, context);
+    if (!result) {
+      Error error = std::move(result).error();
+      error.message += " (row " + std::to_string(i + 1) + ")";
+      done = Fail(std::move(error));
+    } else {
+      all.rows_affected += result->rows_affected;
+    }
+  }
+  if (!outermost) {
+    if (!done) return Fail(std::move(done).error());
+    return all;
+  }
+  if (done) done = RunStep(TransactionStep::kCommit, 0, context);
+  if (!done) {
+    MOLT_RETURN_IF_ERROR(RunStep(TransactionStep::kRollback, 0, context));
+    return Fail(std::move(done).error());
+  }
+  return all;
+}
+
 Result<std::string> SqliteConnection::RunExplain(const Statement& statement, bool analyze,
                                                  const ExecContext& context) {
   if (analyze) {
@@ -143,6 +174,46 @@ Result<std::string> SqliteConnection::RunExplain(const Statement& statement, boo
   if (sqlite3_stmt_isexplain(lease.handle()) != 2) return InvalidQuery("the SQL is empty");
   MOLT_RETURN_IF_ERROR(BindAll(*lease, statement.params, formatted));
   return DrawPlan(db_.get(), guard_, lease.handle());
+}
+
+// -- Transactions ---------------------------------------------------------------------------------
+
+Status SqliteConnection::RunBegin(const TransactionOptions& options, const ExecContext& context) {
+  MOLT_RETURN_IF_ERROR(CheckContext(context));
+  // A read sees one state of the database anyway.
+  const bool weaker = options.isolation == Isolation::kReadCommitted ||
+                      options.isolation == Isolation::kRepeatableRead;
+  if (weaker && !options.read_only) {
+    return Unsupported("SQLite's transactions are always serializable: leave isolation out");
+  }
+  MOLT_RETURN_IF_ERROR(RunControl(options.read_only ? "BEGIN" : "BEGIN IMMEDIATE", context));
+  in_block_ = true;
+  return {};
+}
+
+Status SqliteConnection::RunStep(TransactionStep step, int depth, const ExecContext& context) {
+  const std::string savepoint = "molt_" + std::to_string(depth);
+  switch (step) {
+    case TransactionStep::kCommit:
+      if (sqlite3_get_autocommit(db_.get()) != 0) {
+        return DatabaseError("the transaction was rolled back by a failure before");
+      }
+      MOLT_RETURN_IF_ERROR(RunControl("COMMIT", context));
+      in_block_ = false;
+      return {};
+    case TransactionStep::kRollback:
+      in_block_ = false;
+      if (sqlite3_get_autocommit(db_.get()) != 0) return {};
+      return RunControl("ROLLBACK", ExecContext{});
+    case TransactionStep::kSavepoint:
+      return RunControl(("SAVEPOINT " + savepoint).c_str(), context);
+    case TransactionStep::kRelease:
+      return RunControl(("RELEASE " + savepoint).c_str(), context);
+    case TransactionStep::kRollbackTo:
+      MOLT_RETURN_IF_ERROR(RunControl(("ROLLBACK TO " + savepoint).c_str(), ExecContext{}));
+      return RunControl(("RELEASE " + savepoint).c_str(), ExecContext{});
+  }
+  return {};
 }
 
 // -- The interface: coroutines that never suspend -------------------------------------------------
@@ -175,6 +246,23 @@ Async<std::vector<std::string>> SqliteConnection::TableNames(const ExecContext& 
   MOLT_CO_RETURN_IF_ERROR(CheckContext(context));
   const Guard::Scope scope(guard_, context, Rights::kRead);
   co_return ListTables(db_.get(), guard_);
+}
+
+Async<ExecuteResult> SqliteConnection::ExecuteMany(std::string_view sql, const ParamSets& sets,
+                                                   const ExecContext& context) {
+  co_return RunExecuteMany(sql, sets, context);
+}
+
+Async<ScanPlan> SqliteConnection::PlanScan(const TableName&, int, const ExecContext&) {
+  co_return Unsupported("parallel reads are not supported on SQLite; leave parallel out");
+}
+
+Async<void> SqliteConnection::Begin(const TransactionOptions& options, const ExecContext& context) {
+  co_return RunBegin(options, context);
+}
+
+Async<void> SqliteConnection::Control(TransactionStep step, int depth, const ExecContext& context) {
+  co_return RunStep(step, depth, context);
 }
 
 Async<std::string> SqliteConnection::Explain(const Statement& statement, bool analyze,

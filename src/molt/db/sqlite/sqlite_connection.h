@@ -32,6 +32,12 @@ class SqliteConnection final : public Connection {
   Async<std::string> Explain(const Statement& statement, bool analyze,
                              const ExecContext& context) override;
 
+  Async<ExecuteResult> ExecuteMany(std::string_view sql, const ParamSets& sets,
+                                   const ExecContext& context) override;
+  Async<ScanPlan> PlanScan(const TableName& table, int parts, const ExecContext& context) override;
+  Async<void> Begin(const TransactionOptions& options, const ExecContext& context) override;
+  Async<void> Control(TransactionStep step, int depth, const ExecContext& context) override;
+
   // Whether the next caller may have it: nothing runs, no transaction is open, and no failure makes
   // it doubtful.
   [[nodiscard]] bool IsReusable() const;
@@ -53,6 +59,10 @@ class SqliteConnection final : public Connection {
                                  BatchSource& source, const ExecContext& context);
   Result<std::string> RunExplain(const Statement& statement, bool analyze,
                                  const ExecContext& context);
+  Result<ExecuteResult> RunExecuteMany(std::string_view sql, const ParamSets& sets,
+                                       const ExecContext& context);
+  Status RunBegin(const TransactionOptions& options, const ExecContext& context);
+  Status RunStep(TransactionStep step, int depth, const ExecContext& context);
   Status InsertBatch(const StatementLease& statement, const std::vector<std::string>& columns,
                      const types::RecordBatch& batch, std::int64_t rows_before,
                      const ExecContext& context);
@@ -70,6 +80,7 @@ class SqliteConnection final : public Connection {
   DatabaseHandle db_;
   std::optional<StatementCache> statements_;
   std::optional<StatementCache> control_statements_;
+  bool in_block_ = false;  // a transaction that the caller has begun
   bool doubtful_ = false;
   bool needs_recovery_ = false;
 };

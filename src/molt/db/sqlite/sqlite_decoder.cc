@@ -40,7 +40,7 @@ inline bool IsAscii(std::string_view text) {
 
 }  // namespace
 
-RowDecoder::Mode RowDecoder::ModeFor(types::LogicalType type) {
+RowDecoder::Mode RowDecoder::ModeFor(const types::LogicalType& type) {
   switch (type.id) {
     case TypeId::kUnknown:
       return Mode::kUndecided;

@@ -54,7 +54,7 @@ class RowDecoder {
     bool mixed = false;  // in this batch
   };
 
-  static Mode ModeFor(types::LogicalType type);
+  static Mode ModeFor(const types::LogicalType& type);
   [[nodiscard]] bool AppendUsual(DecodedColumn& column, sqlite3_value* cell);
   void AppendUnusual(DecodedColumn& column, sqlite3_value* cell);
   static void Decide(DecodedColumn& column, sqlite3_value* cell);

@@ -1,8 +1,8 @@
 #include "molt/db/sqlite/sqlite_errors.h"
 
-#include <algorithm>
-#include <cctype>
 #include <cstdio>
+
+#include "molt/db/hide_values.h"
 
 namespace molt::db::sqlite {
 
@@ -66,47 +66,6 @@ constexpr NamedCode kCodes[] = {
     {SQLITE_NOTADB, "SQLITE_NOTADB"},
 };
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
-}
-
-bool IsWordByte(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c < 0;
-}
-
-bool OccursInValues(const std::string& word, std::span<const types::Value> params) {
-  return std::any_of(params.begin(), params.end(), [&](const types::Value& param) {
-    if (const auto* text = std::get_if<std::string>(&param)) {
-      return Lower(*text).find(word) != std::string::npos;
-    }
-    const auto* bytes = std::get_if<types::Bytes>(&param);
-    return bytes != nullptr && Lower(bytes->data).find(word) != std::string::npos;
-  });
-}
-
-std::string WithoutValues(std::string_view message, std::string_view sql,
-                          std::span<const types::Value> params) {
-  if (params.empty()) return std::string(message);
-  const std::string lower_sql = Lower(sql);
-  std::string safe;
-  for (std::size_t i = 0; i < message.size();) {
-    std::size_t end = i;
-    while (end < message.size() && IsWordByte(message[end])) ++end;
-    if (end == i) {
-      safe += message[i++];
-      continue;
-    }
-    const std::string word = Lower(message.substr(i, end - i));
-    const bool is_value = OccursInValues(word, params) && lower_sql.find(word) == std::string::npos;
-    safe += is_value ? std::string_view("…") : message.substr(i, end - i);
-    i = end;
-  }
-  return safe;
-}
-
 std::string LockedMessage(const Guard& guard) {
   char waited[48] = "";
   if (guard.stop_cause() == StopCause::kLocked) {
@@ -153,7 +112,7 @@ bool IsFatal(int code) {
 Error DescribeFailure(sqlite3* db, int code, const Guard& guard, std::string_view sql,
                       std::span<const types::Value> params) {
   const std::string name(CodeName(code));
-  const std::string message = WithoutValues(sqlite3_errmsg(db), sql, params);
+  const std::string message = HideValues(sqlite3_errmsg(db), sql, params);
   const auto error = [&](ErrorCode kind, std::string text) {
     return Error{kind, std::move(text), name, false};
   };

@@ -73,8 +73,16 @@ Status BindCell(sqlite3_stmt* statement, int index, const types::Column& column,
       return scratch.Bind(statement, index,
                           types::Timestamp{column.data.As<std::int64_t>()[row],
                                            column.type.id == TypeId::kTimestampTz});
-    default:
+    case TypeId::kJson:
+    case TypeId::kTimeTz:
+    case TypeId::kInet:
+    case TypeId::kOther:
+      return BindBytes(statement, index, column.BytesAt(row), true);
+    case TypeId::kUnknown:
+    case TypeId::kNull:
       return Internal("a column of a batch to insert has no layout");
+    default:  // none of these lends its text to the statement, so the value need not outlive this
+      return scratch.Bind(statement, index, column.ValueAt(row));
   }
 }
 

@@ -213,6 +213,10 @@ TEST(SqliteQuery, EveryKindOfParameterIsStoredAsItShould) {
       {types::Decimal{"9223372036854775807"}, std::int64_t{9223372036854775807}},
       {types::Decimal{"0.10"}, 0.1},
       {types::Decimal{"1e20"}, 1e20},
+      {types::TimeTz{0, 7'200}, std::string("00:00:00+02:00")},
+      {types::Json{"[1]"}, std::string("[1]")},
+      {types::Inet{"10.0.0.0/8", true}, std::string("10.0.0.0/8")},
+      {types::Other{"(1,2)"}, std::string("(1,2)")},
   };
   for (const auto& [given, stored] : cases) EXPECT_EQ(Scalar(*pool, "select ?", {given}), stored);
 }
@@ -230,6 +234,21 @@ TEST(SqliteQuery, ValuesThatSqliteCannotHoldAreRefused) {
     ASSERT_FALSE(answer.has_value());
     EXPECT_EQ(answer.error().code, ErrorCode::kInvalidQuery);
     EXPECT_EQ(answer.error().message.find("parameter 1 is"), 0U) << answer.error().message;
+  }
+}
+
+TEST(SqliteQuery, TypesThatSqliteLacksAreUnsupported) {
+  const auto pool = OpenMemory();
+  const std::vector<std::pair<Value, std::string>> cases = {
+      {types::Interval{}, "parameter 1 is an interval, which SQLite has no type for"},
+      {types::List(), "parameter 1 is a list, and SQLite has no arrays; use in_()"},
+      {types::Range(), "parameter 1 is a range, which SQLite has no type for"},
+  };
+  for (const auto& [value, message] : cases) {
+    const auto answer = Query(*pool, "select 1, ?", {value});
+    ASSERT_FALSE(answer.has_value());
+    EXPECT_EQ(answer.error().code, ErrorCode::kUnsupported);
+    EXPECT_EQ(answer.error().message.find(message), 0U) << answer.error().message;
   }
 }
 

@@ -6,8 +6,8 @@ namespace molt::db::sqlite {
 
 class SqliteConnection;
 
-// A write transaction that is rolled back unless it was committed. Statements run in it must be
-// reset before it ends.
+// A write that is undone unless it was committed: a transaction, or within one that the caller has
+// begun, a savepoint. Statements run in it must be reset before it ends.
 class SqliteTransaction {
  public:
   explicit SqliteTransaction(SqliteConnection& connection) : connection_(connection) {}
@@ -23,6 +23,7 @@ class SqliteTransaction {
  private:
   SqliteConnection& connection_;
   bool open_ = false;
+  bool nested_ = false;
 };
 
 }  // namespace molt::db::sqlite

@@ -11,6 +11,7 @@
 
 #include "molt/types/iso_text.h"
 #include "molt/types/utf8.h"
+#include "molt/types/value_text.h"
 
 namespace molt::db::sqlite {
 
@@ -105,6 +106,18 @@ Status BindDecimal(sqlite3_stmt* statement, int index, const types::Decimal& val
       "digits); store it as text");
 }
 
+Status Lacks(const types::Interval&) {
+  return Unsupported("is an interval, which SQLite has no type for; store its seconds");
+}
+Status Lacks(const types::List&) {
+  return Unsupported(
+      "is a list, and SQLite has no arrays; use in_() to compare with any of its items, or store "
+      "it as JSON");
+}
+Status Lacks(const types::Range&) {
+  return Unsupported("is a range, which SQLite has no type for; store its two bounds");
+}
+
 }  // namespace
 
 types::LogicalType TypeFromDeclaration(const char* declared) {
@@ -125,8 +138,9 @@ types::LogicalType TypeFromDeclaration(const char* declared) {
   return TypeId::kUnknown;
 }
 
-types::LogicalType StoredType(types::LogicalType type) {
-  switch (type.id) {
+types::LogicalType StoredType(const types::LogicalType& type) {
+  types::LogicalType coarse = types::Coarse(type);
+  switch (coarse.id) {
     case TypeId::kDecimal:
       return TypeId::kFloat64;
     case TypeId::kUuid:
@@ -134,7 +148,7 @@ types::LogicalType StoredType(types::LogicalType type) {
     case TypeId::kNull:
       return TypeId::kUnknown;
     default:
-      return type;
+      return coarse;
   }
 }
 
@@ -185,9 +199,15 @@ Status Parameter::Bind(sqlite3_stmt* statement, int index, const types::Value& v
           return BindText(statement, index, types::FormatTimestamp(v, ' '));
         } else if constexpr (std::is_same_v<T, types::Decimal>) {
           return BindDecimal(statement, index, v);
-        } else {
-          static_assert(std::is_same_v<T, types::Uuid>);
+        } else if constexpr (std::is_same_v<T, types::Uuid>) {
           return BindText(statement, index, types::FormatUuid(v));
+        } else if constexpr (std::is_same_v<T, types::TimeTz>) {
+          return BindText(statement, index, types::FormatTimeTz(v));
+        } else if constexpr (std::is_same_v<T, types::Json> || std::is_same_v<T, types::Inet> ||
+                             std::is_same_v<T, types::Other>) {
+          return BindBytes(statement, index, v.text, true);
+        } else {
+          return Lacks(v);
         }
       },
       value);

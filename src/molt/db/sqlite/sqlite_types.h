@@ -18,8 +18,8 @@ namespace molt::db::sqlite {
 [[nodiscard]] types::LogicalType TypeFromDeclaration(const char* declared);
 
 // The type that cells are decoded as when the caller expects `type`: SQLite stores neither exact
-// decimals nor UUIDs.
-[[nodiscard]] types::LogicalType StoredType(types::LogicalType type);
+// decimals nor UUIDs, and knows nothing of the types beyond those of a query.
+[[nodiscard]] types::LogicalType StoredType(const types::LogicalType& type);
 
 // A value in the form SQLite stores it.
 class Parameter {

@@ -112,6 +112,42 @@ TEST(SqliteInsert, EveryTypeComesBackAsItWas) {
   EXPECT_EQ(answer->rows, rows);
 }
 
+TEST(SqliteInsert, TypesOfOtherEnginesAreStoredLikeTheirValues) {
+  const auto pool = OpenMemory();
+  MustExecute(*pool, "create table t (s, i, f, m, d, u, j, n, z)");
+  const types::Schema schema = {
+      {"s", TypeId::kInt16},   {"i", TypeId::kInt32},
+      {"f", TypeId::kFloat32}, {"m", types::LogicalType::Decimal128(5, 2)},
+      {"d", TypeId::kDecimal}, {"u", TypeId::kUuid},
+      {"j", TypeId::kJson},    {"n", types::LogicalType::Network()},
+      {"z", TypeId::kTimeTz}};
+  const Rows rows = {
+      {std::int64_t{1}, std::int64_t{-2}, 0.5, types::Decimal{"1.50"}, types::Decimal{"7"},
+       types::Uuid{}, types::Json{"[]"}, types::Inet{"10.0.0.0/8", true}, types::TimeTz{0, 0}},
+      std::vector<Value>(9, Null{})};
+  VectorSource source({MakeBatch(schema, rows)});
+  const auto inserted = Insert(*pool, "t", {"s", "i", "f", "m", "d", "u", "j", "n", "z"}, source);
+  ASSERT_TRUE(inserted.has_value()) << inserted.error().message;
+  const auto answer = Query(*pool, "select * from t");
+  const Rows stored = {{std::int64_t{1}, std::int64_t{-2}, 0.5, 1.5, std::int64_t{7},
+                        std::string("00000000-0000-0000-0000-000000000000"), std::string("[]"),
+                        std::string("10.0.0.0/8"), std::string("00:00:00+00:00")},
+                       std::vector<Value>(9, Null{})};
+  EXPECT_EQ(answer->rows, stored);
+}
+
+TEST(SqliteInsert, AListNamesItsColumnAndRow) {
+  const auto pool = OpenMemory();
+  MustExecute(*pool, "create table t (a)");
+  VectorSource source({MakeBatch({{"a", types::LogicalType::ListOf(TypeId::kInt64)}},
+                                 {{Null{}}, {types::List()}})});
+  const auto inserted = Insert(*pool, "t", {"a"}, source);
+  ASSERT_FALSE(inserted.has_value());
+  EXPECT_EQ(inserted.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(inserted.error().message.find("the value for column \"a\" is a list"), 0U);
+  EXPECT_NE(inserted.error().message.find("(row 2)"), std::string::npos);
+}
+
 TEST(SqliteInsert, AFailingRowIsNamedAndNothingStays) {
   const auto pool = OpenMemory();
   MustExecute(*pool, "create table t (a integer unique, f real)");
