@@ -63,6 +63,22 @@ INSERT INTO items VALUES
   (7, 105, 'desk', 80.0, NULL),
   (8, 500, 'lost', 9.0, FALSE);
 
+-- Types that engines without them keep as text and numbers. SMALLINT is near its end.
+CREATE TABLE parts (
+  id BIGINT PRIMARY KEY,
+  code UUID,
+  cost NUMERIC(12, 2),
+  stock SMALLINT,
+  made DATE,
+  due TEXT,
+  sold BOOLEAN
+);
+INSERT INTO parts VALUES
+  (1, 'f0000000-0000-0000-0000-00000000000a', 19.99, 32767, '2024-02-29', '2024-03-01', TRUE),
+  (2, '0a000000-0000-4000-8000-0000000000ff', 0.01, -32768, '2023-12-31', '2023-12-31', FALSE),
+  (3, 'abcdef00-0000-0000-0000-000000000000', -5.5, 7, '2024-01-01', '2023-01-01', TRUE),
+  (4, NULL, NULL, NULL, NULL, NULL, NULL);
+
 CREATE TABLE "odd ""table"" Näme" (
   "select" BIGINT PRIMARY KEY,
   "with space" TEXT,

@@ -1,12 +1,13 @@
 """One file a case: a query, the SQL each dialect makes of it, and its rows over dataset.sql.
 
-Each case is compiled for all dialects and compared with the file; run on SQLite through molt_sql;
-and its SQL and parameters are run as they are by Python's sqlite3 and by DuckDB, which must give
-the same rows. `pytest tests/golden --update` rewrites what the files expect.
+Each case is compiled for all dialects and compared with the file; run on SQLite and on PostgreSQL
+through molt_sql; and its SQL and parameters are run as they are by Python's sqlite3, by psycopg and
+by DuckDB, which must give the same rows. `pytest tests/golden --update` rewrites what the files
+expect.
 
 A file is a line or more of description, then sections:
 
-    [query]      Python, with the tables User, Order, Item, Odd, open_table(...) and molt_sql's names
+    [query]      Python, with the tables User, Order, Item, Part, Odd, open_table(...) and molt_sql's names
     [postgres]   the SQL, and `params: [...]` where it has some; or `unsupported: reason`
     [sqlite]     likewise
     [duckdb]     likewise
@@ -26,10 +27,11 @@ from typing import Any
 from uuid import UUID
 
 import duckdb
+import psycopg
 import pytest
 
 import molt_sql
-from molt_sql import Column, Database, Query, Table, UnsupportedError
+from molt_sql import Column, Database, MoltError, Query, Table, UnsupportedError
 
 HERE = Path(__file__).parent
 DIALECTS = ("postgres", "sqlite", "duckdb")
@@ -67,11 +69,22 @@ class Item(Table, name="items"):
     packed: Column[bool | None]
 
 
+class Part(Table, name="parts"):
+    id: Column[int]
+    code: Column[UUID | None]
+    cost: Column[Decimal | None]
+    stock: Column[int | None]
+    made: Column[datetime.date | None]
+    due: Column[str | None]
+    sold: Column[bool | None]
+
+
 NAMES: dict[str, Any] = {
     **{name: getattr(molt_sql, name) for name in ("and_", "fn", "not_", "or_", "raw")},
     "User": User,
     "Order": Order,
     "Item": Item,
+    "Part": Part,
     "Odd": molt_sql.table('odd "table" Näme'),
     "open_table": molt_sql.table,
     "date": datetime.date,
@@ -157,6 +170,28 @@ def duck() -> Iterator[duckdb.DuckDBPyConnection]:
     connection.close()
 
 
+@pytest.fixture(scope="module")
+def pg_dataset(pg_url: str) -> str:
+    """The URL of a database with the dataset; it has a schema of the name that SQLite's has."""
+    with psycopg.connect(pg_url) as connection:
+        connection.execute((HERE / "dataset.sql").read_text())
+        connection.execute("CREATE SCHEMA main")
+        connection.execute("CREATE VIEW main.users AS TABLE users")
+    return pg_url
+
+
+@pytest.fixture(scope="module")
+def postgres(pg_dataset: str) -> Iterator[Database]:
+    with molt_sql.connect(pg_dataset) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def pg_reader(pg_dataset: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(pg_dataset, autocommit=True) as connection:
+        yield connection
+
+
 def _sample(function: Callable[[list[float]], float]) -> type:
     class Aggregate:
         def __init__(self) -> None:
@@ -186,7 +221,8 @@ def shown_rows(names: Iterable[str], rows: Rows) -> str:
 
 def expected_rows(case: Case) -> tuple[str, Rows]:
     names, *lines = case.sections["rows"].splitlines()
-    return names, [eval(line, {"datetime": datetime}) for line in lines]
+    known = {"datetime": datetime, "Decimal": Decimal, "UUID": UUID}
+    return names, [eval(line, known) for line in lines]
 
 
 def as_stored(value: Any) -> Any:
@@ -213,6 +249,14 @@ def run_sqlite3(query: Query, connection: sqlite3.Connection) -> tuple[list[str]
     return [column[0] for column in cursor.description], cursor.fetchall()
 
 
+def run_psycopg(query: Query, connection: psycopg.Connection) -> tuple[list[str], Rows]:
+    text, params = query.sql("postgres")
+    cursor = psycopg.RawCursor(connection)  # the one that takes $1
+    cursor.execute(text, params)
+    assert cursor.description is not None
+    return [column.name for column in cursor.description], cursor.fetchall()
+
+
 def run_duckdb(query: Query, connection: duckdb.DuckDBPyConnection) -> tuple[list[str], Rows]:
     text, params = query.sql("duckdb")
     cursor = connection.execute(text, params)
@@ -220,6 +264,8 @@ def run_duckdb(query: Query, connection: duckdb.DuckDBPyConnection) -> tuple[lis
 
 
 def same_cell(a: Any, b: Any, pieces: str | None) -> bool:
+    if (type(a), type(b)) in ((UUID, str), (Decimal, float)):
+        a = as_stored(a)  # the file has SQLite's
     if type(a) is not type(b):
         return False
     if isinstance(a, float):
@@ -277,10 +323,35 @@ def test_case(
         assert_same_rows(rows, expected, **rules)
 
 
+def check_on_postgres(case: Case, run: Callable[[Query], tuple[list[str], Rows]]) -> None:
+    """PostgreSQL's rows are those of the file, which came from SQLite or else from DuckDB."""
+    query = case.query()
+    sql = shown_sql(query, "postgres")
+    if sql.startswith("unsupported: "):
+        return
+    if any(isinstance(value, str) and "\0" in value for value in query.sql("postgres").params):
+        with pytest.raises((psycopg.DataError, MoltError)):  # its text has no NUL
+            run(query)
+        return
+    names, expected = expected_rows(case)
+    columns, rows = run(query)
+    assert ", ".join(columns) == names
+    ordered = "ORDER BY" in sql or len(expected) < 2
+    assert_same_rows(rows, expected, ordered=ordered, pieces=case.sections.get("pieces"))
+
+
+def test_case_by_psycopg(case: Case, pg_reader: psycopg.Connection) -> None:
+    check_on_postgres(case, lambda query: run_psycopg(query, pg_reader))
+
+
+def test_case_on_postgres(case: Case, postgres: Database) -> None:
+    check_on_postgres(case, lambda query: run_molt(query, postgres))
+
+
 def test_a_case_is_run_by_at_least_one_engine() -> None:
     for path in PATHS:
         sections = Case.read(path).sections
-        ran = [d for d in ("sqlite", "duckdb") if not sections[d].startswith("unsupported: ")]
+        ran = [d for d in DIALECTS if not sections[d].startswith("unsupported: ")]
         assert ran, f"{path.name} runs nowhere"
 
 

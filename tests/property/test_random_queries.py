@@ -5,26 +5,31 @@ SQLAlchemy Core, which knows nothing of our SQL. The rows must be those that
 
 - molt_sql gives,
 - Python's sqlite3 gives for molt_sql's SQL and parameters,
-- Python's sqlite3 gives for SQLAlchemy's SQL and parameters.
+- Python's sqlite3 gives for SQLAlchemy's SQL and parameters;
 
-SQLAlchemy's LIKE is made to mind the case by a pragma, and is told where NULLs go; all else is its
-own reading of the plan.
+and likewise on PostgreSQL, with psycopg for a driver.
+
+SQLAlchemy's LIKE is made to mind the case by a pragma, and is told where NULLs go and, for
+PostgreSQL, that division is of floats and gives NULL for 0; all else is its own reading of the
+plan.
 """
 
 # Long because: a plan, its strategy and its two builders are read together.
 
 import itertools
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite as sa_sqlite
+from sqlalchemy.dialects.postgresql import psycopg as sa_psycopg
 
 import molt_sql
 from molt_sql import Database, MoltError, Query, UnsupportedError
@@ -39,18 +44,25 @@ PRAGMA synchronous = OFF;
 CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER, x REAL, s TEXT, f BOOLEAN);
 CREATE TABLE u (id INTEGER PRIMARY KEY, t_id INTEGER, k INTEGER, s TEXT);
 """
+POSTGRES_SCHEMA = """
+CREATE TABLE t (id INTEGER PRIMARY KEY, a SMALLINT, b BIGINT, x DOUBLE PRECISION, s TEXT,
+                f BOOLEAN);
+CREATE TABLE u (id BIGINT PRIMARY KEY, t_id INTEGER, k BIGINT, s VARCHAR(10));
+"""
 COLUMNS: dict[str, dict[str, type]] = {
     "t": {"id": int, "a": int, "b": int, "x": float, "s": str, "f": bool},
     "u": {"id": int, "t_id": int, "k": int, "s": str},
 }
 MOLT = {name: molt_sql.table(name, **columns) for name, columns in COLUMNS.items()}
-SA_TYPES: dict[type, Any] = {int: sa.Integer, float: sa.Float, str: sa.Text, bool: sa.Boolean}
+SA_TYPES: dict[type, Any] = {int: sa.BigInteger, float: sa.Float, str: sa.Text, bool: sa.Boolean}
 ALCHEMY = {
     name: sa.table(name, *(sa.column(c, SA_TYPES[kind]()) for c, kind in columns.items()))
     for name, columns in COLUMNS.items()
 }
 
 ints = st.integers(-4, 4)
+operands = ints | st.just(32767)  # where an int2 ends; products of a few are far from 64 bits
+members = ints | st.sampled_from([-(2**15), 2**31, 2**40])
 floats = st.integers(-8, 8).map(lambda n: n / 4)  # sums of these are exact in any order
 texts = st.text(alphabet="aAbé%_*?[]\\'\"", max_size=3)
 
@@ -69,6 +81,7 @@ u_rows = st.lists(st.tuples(maybe(st.integers(1, 7)), maybe(ints), maybe(texts))
 
 # -- Plans -----------------------------------------------------------------------------------------
 
+BOOL_AGGREGATES = ["bool_and", "bool_or", "bool_min", "bool_max"]
 MATCHES = ["startswith", "endswith", "contains", "istartswith", "iendswith", "icontains"]
 ascii_texts = st.text(alphabet="aAb%_*?[]\\'\"", max_size=2)
 like_patterns = st.lists(
@@ -85,7 +98,7 @@ def columns_of(tables: tuple[str, ...], kind: type) -> st.SearchStrategy[Plan]:
 @cache
 def numbers(tables: tuple[str, ...]) -> st.SearchStrategy[Plan]:
     """Whole numbers."""
-    leaves = columns_of(tables, int) | ints.map(lambda n: ("value", n))
+    leaves = columns_of(tables, int) | operands.map(lambda n: ("value", n))
     return st.recursive(
         leaves,
         lambda inner: (
@@ -123,7 +136,7 @@ def conditions(tables: tuple[str, ...]) -> st.SearchStrategy[Plan]:
         if "t" in tables
         else st.nothing(),
         st.tuples(st.sampled_from(["is_null", "is_not_null"]), number | string),
-        st.tuples(st.sampled_from(["in", "not_in"]), number, st.lists(ints, max_size=3)),
+        st.tuples(st.sampled_from(["in", "not_in"]), number, st.lists(members, max_size=3)),
         st.tuples(st.just("between"), number, number, number),
         st.tuples(st.sampled_from(MATCHES), string, ascii_texts),
         st.tuples(st.sampled_from(["like", "ilike"]), string, like_patterns),
@@ -137,6 +150,17 @@ def conditions(tables: tuple[str, ...]) -> st.SearchStrategy[Plan]:
             | st.tuples(st.just("not"), inner)
         ),
         max_leaves=5,
+    )
+
+
+@cache
+def wheres(tables: tuple[str, ...]) -> st.SearchStrategy[Plan]:
+    condition, number = conditions(tables), st.tuples(st.just("holds"), numbers(tables))
+    return st.one_of(
+        condition,
+        number,
+        st.tuples(st.just("not"), number),
+        st.tuples(st.sampled_from(["and", "or"]), number, condition),
     )
 
 
@@ -163,7 +187,7 @@ def aggregates(tables: tuple[str, ...]) -> st.SearchStrategy[Plan]:
         st.tuples(st.sampled_from(["count", "count_distinct"]), number | strings(tables)),
         st.tuples(st.sampled_from(["sum", "avg", "min", "max"]), number),
         st.tuples(st.sampled_from(["min", "max"]), strings(tables)),
-        st.tuples(st.sampled_from(["bool_and", "bool_or"]), conditions(tables)),
+        st.tuples(st.sampled_from(BOOL_AGGREGATES), conditions(tables)),
     )
 
 
@@ -179,7 +203,7 @@ def queries(draw: st.DrawFn) -> dict[str, Any]:
         linked: Plan = ("eq", ("column", "u", "t_id"), ("column", "t", "id"))
         more = draw(st.none() | conditions(tables))
         plan["on"] = linked if more is None else ("and", linked, more)
-    plan["where"] = draw(st.lists(conditions(tables), max_size=2))
+    plan["where"] = draw(st.lists(wheres(tables), max_size=2))
     if draw(st.booleans()):  # grouped
         plan["group"] = draw(st.lists(scalars(tables), max_size=2))
         plan["select"] = plan["group"] + draw(st.lists(aggregates(tables), min_size=1, max_size=3))
@@ -263,8 +287,12 @@ def molt(plan: Plan) -> Any:
         return -first
     if op in ("in", "not_in"):
         return getattr(first, "in_" if op == "in" else "not_in")(args[1])
+    if op == "holds":  # a number other than 0
+        return first
     if op == "count_distinct":
         return first.count(distinct=True)
+    if op in ("bool_min", "bool_max"):
+        return getattr(first, op.removeprefix("bool_"))()
     return getattr(first, op)(*args[1:])
 
 
@@ -297,27 +325,42 @@ def molt_query(plan: dict[str, Any]) -> Query:
 # -- The plan as SQLAlchemy's ----------------------------------------------------------------------
 
 
-def alchemy(plan: Plan) -> Any:
+# What PostgreSQL needs to be told to give the rows that SQLite gives.
+ON_POSTGRES: dict[str, Callable[..., Any]] = {
+    "div": lambda a, b: sa.cast(a, sa.Double) / sa.func.nullif(b, 0),
+    "mod": lambda a, b: a % sa.func.nullif(b, 0),
+    "sum": lambda a: sa.cast(sa.func.sum(a), sa.BigInteger),
+    "avg": lambda a: sa.cast(sa.func.avg(a), sa.Double),
+    "bool_and": sa.func.bool_and,
+    "bool_or": sa.func.bool_or,
+    "bool_min": sa.func.bool_and,
+    "bool_max": sa.func.bool_or,
+}
+
+
+def alchemy(plan: Plan, on_postgres: bool) -> Any:
     op, *args = plan
+    if on_postgres and op in ON_POSTGRES:
+        return ON_POSTGRES[op](*(alchemy(arg, True) for arg in args))
     if op == "column":
         return ALCHEMY[args[0]].c[args[1]]
     if op == "value":
-        return sa.literal(args[0])
+        return sa.literal(args[0], SA_TYPES[type(args[0])]())
     if op == "constant":
         return sa.true() if args[0] else sa.false()
     if op == "count_all":
         return sa.func.count()
-    first = alchemy(args[0])
+    first = alchemy(args[0], on_postgres)
     if op == "and":
-        return sa.and_(first, alchemy(args[1]))
+        return sa.and_(first, alchemy(args[1], on_postgres))
     if op == "or":
-        return sa.or_(first, alchemy(args[1]))
+        return sa.or_(first, alchemy(args[1], on_postgres))
     if op == "not":
         return sa.not_(first)
     if op in OPERATORS:
-        return OPERATORS[op](first, alchemy(args[1]))
+        return OPERATORS[op](first, alchemy(args[1], on_postgres))
     if op == "between":
-        return first.between(alchemy(args[1]), alchemy(args[2]))
+        return first.between(alchemy(args[1], on_postgres), alchemy(args[2], on_postgres))
     if op == "neg":
         return -first
     if op in ("in", "not_in"):
@@ -330,39 +373,46 @@ def alchemy(plan: Plan) -> Any:
         return getattr(first, {"is_null": "is_", "is_not_null": "is_not"}[op])(None)
     if op == "count_distinct":
         return sa.func.count(sa.distinct(first))
-    name = {"bool_and": "min", "bool_or": "max"}.get(op, op)
-    return getattr(sa.func, name)(first)
+    if op == "holds":
+        return first != 0
+    if op in BOOL_AGGREGATES:
+        return (sa.func.min if op in ("bool_and", "bool_min") else sa.func.max)(first)
+    return getattr(sa.func, op)(first)
 
 
-def alchemy_sql(plan: dict[str, Any]) -> tuple[str, list[Any]]:
+def alchemy_query(plan: dict[str, Any], *, on_postgres: bool) -> Any:
+    def expr(plan: Plan) -> Any:
+        return alchemy(plan, on_postgres)
+
     t, u = ALCHEMY["t"], ALCHEMY["u"]
     source: Any = t
     if plan["join"] == "cross":
         source = t.join(u, sa.true())
     elif plan["join"] == "right":
-        source = u.outerjoin(t, alchemy(plan["on"]))
+        source = u.outerjoin(t, expr(plan["on"]))
     elif plan["join"]:
         kind = plan["join"]
-        source = t.join(u, alchemy(plan["on"]), isouter=kind == "left", full=kind == "full")
-    columns = [alchemy(e).label(f"c{i}") for i, e in enumerate(plan["select"])]
-    query = sa.select(*columns).select_from(source).where(*map(alchemy, plan["where"]))
-    query = query.group_by(*map(alchemy, plan.get("group", [])))
-    query = query.having(*map(alchemy, plan.get("having", [])))
+        source = t.join(u, expr(plan["on"]), isouter=kind == "left", full=kind == "full")
+    columns = [expr(e).label(f"c{i}") for i, e in enumerate(plan["select"])]
+    query = sa.select(*columns).select_from(source).where(*map(expr, plan["where"]))
+    query = query.group_by(*map(expr, plan.get("group", [])))
+    query = query.having(*map(expr, plan.get("having", [])))
     if plan.get("distinct"):
         query = query.distinct()
     for key, descending, nulls in plan.get("order", []):
-        ordering = alchemy(key).desc() if descending else alchemy(key).asc()
+        ordering = expr(key).desc() if descending else expr(key).asc()
         query = query.order_by(
             ordering.nulls_first() if nulls == "first" else ordering.nulls_last()
         )
-    query = query.limit(plan.get("limit")).offset(plan.get("offset"))
-    compiled = query.compile(
-        dialect=sa_sqlite.dialect(), compile_kwargs={"render_postcompile": True}
-    )
-    return str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]
+    return query.limit(plan.get("limit")).offset(plan.get("offset"))
 
 
 # -- Running them ----------------------------------------------------------------------------------
+
+
+def as_numbers(rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Rows with SQLite's booleans."""
+    return [tuple(int(v) if isinstance(v, bool) else v for v in row) for row in rows]
 
 
 class Bench:
@@ -380,16 +430,19 @@ class Bench:
         self.connection.execute("COMMIT")
 
     def by_molt(self, query: Query) -> list[tuple[Any, ...]]:
-        rows = query.on(self.database).fetch_all().result()
-        return [tuple(int(v) if isinstance(v, bool) else v for v in row) for row in rows]
+        return as_numbers(query.on(self.database).fetch_all().result())
 
-    def by_sqlite3(self, text: str, params: list[Any]) -> list[tuple[Any, ...]]:
+    def by_driver(self, text: str, params: list[Any]) -> list[tuple[Any, ...]]:
         return self.connection.execute(text, params).fetchall()
 
     def by_alchemy(self, plan: dict[str, Any]) -> list[tuple[Any, ...]]:
+        compiled = alchemy_query(plan, on_postgres=False).compile(
+            dialect=sa_sqlite.dialect(), compile_kwargs={"render_postcompile": True}
+        )
+        params = [compiled.params[name] for name in compiled.positiontup or ()]
         self.connection.execute("PRAGMA case_sensitive_like = ON")
         try:
-            return self.by_sqlite3(*alchemy_sql(plan))
+            return self.by_driver(str(compiled), params)
         finally:
             self.connection.execute("PRAGMA case_sensitive_like = OFF")
 
@@ -398,11 +451,55 @@ class Bench:
         self.connection.close()
 
 
+class PostgresBench:
+    """One database on a server, seen by psycopg."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = psycopg.connect(url, autocommit=True, prepare_threshold=None)
+        self.connection.execute(POSTGRES_SCHEMA)
+
+    def fill(self, t: list[Any], u: list[Any]) -> None:
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            cursor.execute("DELETE FROM t")
+            cursor.execute("DELETE FROM u")
+            cursor.executemany("INSERT INTO t VALUES (%s, %s, %s, %s, %s, %s)", t)
+            cursor.executemany("INSERT INTO u VALUES (%s, %s, %s, %s)", u)
+
+    def by_driver(self, text: str, params: list[Any]) -> list[tuple[Any, ...]]:
+        cursor = psycopg.RawCursor(self.connection)  # the one that takes $1
+        return as_numbers(cursor.execute(text, params).fetchall())
+
+    def by_alchemy(self, plan: dict[str, Any]) -> list[tuple[Any, ...]]:
+        compiled = alchemy_query(plan, on_postgres=True).compile(
+            dialect=sa_psycopg.dialect(), compile_kwargs={"render_postcompile": True}
+        )
+        # Values as text: a key that is bound twice, under two names, would be two expressions.
+        cursor = psycopg.ClientCursor(self.connection)
+        return as_numbers(cursor.execute(str(compiled), compiled.params).fetchall())
+
+    def close(self) -> None:
+        self.connection.close()
+
+
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     opened = Bench(tmp_path_factory.mktemp("property") / "random.db")
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def postgres_bench(pg_url: str) -> Iterator[PostgresBench]:
+    opened = PostgresBench(pg_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def postgres(pg_url: str, postgres_bench: PostgresBench) -> Iterator[Database]:
+    """What `postgres_bench` fills, opened by molt_sql."""
+    with molt_sql.connect(pg_url) as opened:
+        yield opened
 
 
 def comparable(rows: list[tuple[Any, ...]], plan: dict[str, Any]) -> list[str]:
@@ -421,8 +518,38 @@ def test_random_queries_give_the_rows_of_the_references(
         query = molt_query(variant)
         expected = comparable(bench.by_alchemy(variant), variant)
         text, params = query.sql("sqlite")
-        assert comparable(bench.by_sqlite3(text, params), variant) == expected, text
+        assert comparable(bench.by_driver(text, params), variant) == expected, text
         assert comparable(bench.by_molt(query), variant) == expected, text
+
+
+@given(plan=queries(), t=t_rows, u=u_rows)
+def test_random_queries_compiled_for_postgres_give_the_rows_of_the_references(
+    bench: Bench, postgres_bench: PostgresBench, plan: dict[str, Any], t: list[Any], u: list[Any]
+) -> None:
+    bench.fill(t, u)
+    postgres_bench.fill(t, u)
+    for variant in (plan, other_values(plan)):
+        text, params = molt_query(variant).sql("postgres")
+        rows = comparable(postgres_bench.by_driver(text, params), variant)
+        assert rows == comparable(postgres_bench.by_alchemy(variant), variant), text
+        assert rows == comparable(bench.by_alchemy(variant), variant), text
+
+
+@given(plan=queries(), t=t_rows, u=u_rows)
+def test_random_queries_on_postgres_give_the_rows_of_sqlite(
+    bench: Bench,
+    postgres_bench: PostgresBench,
+    postgres: Database,
+    plan: dict[str, Any],
+    t: list[Any],
+    u: list[Any],
+) -> None:
+    bench.fill(t, u)
+    postgres_bench.fill(t, u)
+    for variant in (plan, other_values(plan)):
+        query = molt_query(variant)
+        rows = as_numbers(query.on(postgres).fetch_all().result())
+        assert comparable(rows, variant) == comparable(bench.by_molt(query), variant)
 
 
 @given(plan=queries())

@@ -1,4 +1,5 @@
-"""TPC-H: what can be written with the builder gives the official answers, on SQLite and on DuckDB.
+"""TPC-H: what can be written with the builder gives the official answers, on SQLite, on
+PostgreSQL and on DuckDB.
 
 DuckDB's tpch extension makes the data and knows the answers. Written as the specification has them:
 Q1, Q3, Q5, Q6, Q10, Q19. The CASE of Q12 and Q14 is SQL by hand. Subqueries became joins that mean
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 import pytest
 
 from molt_sql import Database, Query, connect, fn, raw, table
@@ -271,6 +273,28 @@ def sqlite(
         yield db
 
 
+@pytest.fixture(scope="module")
+def pg_tpch(duck: duckdb.DuckDBPyConnection, pg_url: str) -> str:
+    """The URL of a database with the same data, in columns of the same types."""
+    with psycopg.connect(pg_url) as connection:
+        for (name,) in duck.execute("SHOW TABLES").fetchall():
+            columns = duck.execute(f"DESCRIBE {name}").fetchall()
+            declared = ", ".join(f"{column[0]} {column[1]}" for column in columns)
+            with connection.cursor() as cursor:
+                cursor.execute(f"CREATE TABLE {name} ({declared})")
+                with cursor.copy(f"COPY {name} FROM STDIN") as copy:
+                    for row in duck.execute(f"FROM {name}").fetchall():
+                        copy.write_row(row)
+        connection.execute("ANALYZE")
+    return pg_url
+
+
+@pytest.fixture(scope="module")
+def postgres(pg_tpch: str) -> Iterator[Database]:
+    with connect(pg_tpch) as db:
+        yield db
+
+
 def fits(value: object, text: str) -> bool:
     """Whether a value is what an answer says: a number to the answer's last digit, or to 12 digits
     where the answer has all that a float holds."""
@@ -318,6 +342,27 @@ def test_duckdb_gives_the_official_answer_to_the_sql_compiled_for_it(
     cursor = duck.execute(text, params)
     assert cursor.description is not None
     check_answer(duck, number, [column[0] for column in cursor.description], cursor.fetchall())
+
+
+@pytest.mark.parametrize("number", QUERIES)
+def test_postgres_gives_the_official_answer(
+    duck: duckdb.DuckDBPyConnection, postgres: Database, number: int
+) -> None:
+    result = QUERIES[number]().on(postgres).fetch_all().result()
+    check_answer(duck, number, result.columns, result)
+
+
+@pytest.mark.parametrize("number", QUERIES)
+def test_psycopg_gives_the_official_answer_to_the_sql_compiled_for_postgres(
+    duck: duckdb.DuckDBPyConnection, pg_tpch: str, number: int
+) -> None:
+    text, params = QUERIES[number]().sql("postgres")
+    with psycopg.connect(pg_tpch) as connection:
+        cursor = psycopg.RawCursor(connection)  # the one that takes $1
+        cursor.execute(text, params)
+        assert cursor.description is not None
+        names = [column.name for column in cursor.description]
+        check_answer(duck, number, names, cursor.fetchall())
 
 
 def test_a_wrong_answer_is_seen() -> None:

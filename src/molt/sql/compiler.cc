@@ -57,7 +57,7 @@ class Compiler {
     MOLT_RETURN_IF_ERROR(WriteConditions("WHERE", q_.where));
     for (std::size_t i = 0; i < q_.group_by.size(); ++i) {
       i == 0 ? WriteClause("GROUP BY") : Write(", ");
-      MOLT_RETURN_IF_ERROR(WriteExpr(q_.group_by[i], Precedence::kOr));
+      MOLT_RETURN_IF_ERROR(writer_.WriteKey(q_.group_by[i]));
     }
     MOLT_RETURN_IF_ERROR(WriteConditions("HAVING", q_.having));
     MOLT_RETURN_IF_ERROR(WriteOrderBy());
@@ -130,7 +130,7 @@ class Compiler {
       WriteTable(join.table);
       if (!join.on) continue;
       Write(" ON ");
-      MOLT_RETURN_IF_ERROR(WriteExpr(*join.on, Precedence::kOr));
+      MOLT_RETURN_IF_ERROR(writer_.WriteCondition(*join.on, Precedence::kOr));
     }
     return {};
   }
@@ -139,7 +139,7 @@ class Compiler {
     const auto tightness = conditions.size() > 1 ? Precedence::kAnd : Precedence::kOr;
     for (std::size_t i = 0; i < conditions.size(); ++i) {
       i == 0 ? WriteClause(keyword) : Write(" AND ");
-      MOLT_RETURN_IF_ERROR(WriteExpr(conditions[i], tightness));
+      MOLT_RETURN_IF_ERROR(writer_.WriteCondition(conditions[i], tightness));
     }
     return {};
   }
@@ -149,7 +149,7 @@ class Compiler {
       const query::BoundOrdering& key = q_.order_by[i];
       i == 0 ? WriteClause("ORDER BY") : Write(", ");
       if (key.output.empty()) {
-        MOLT_RETURN_IF_ERROR(WriteExpr(key.expr, Precedence::kOr));
+        MOLT_RETURN_IF_ERROR(writer_.WriteKey(key.expr));
       } else {
         WriteName(key.output);
       }

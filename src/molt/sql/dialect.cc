@@ -42,17 +42,18 @@ constexpr std::array kCommon = {
 constexpr std::array kDialects = {&kPostgres, &kSqlite, &kDuckdb};
 
 template <class List>
-const Spelling* FindIn(const List& list, Op op) {
-  const auto found =
-      std::find_if(list.begin(), list.end(), [op](const Spelling& s) { return s.op == op; });
+const Spelling* FindIn(const List& list, Op op, types::TypeId argument) {
+  const auto found = std::find_if(list.begin(), list.end(), [&](const Spelling& s) {
+    return s.op == op && (s.argument == types::TypeId::kUnknown || s.argument == argument);
+  });
   return found == list.end() ? nullptr : &*found;
 }
 
 }  // namespace
 
-const Spelling* Dialect::Find(Op op) const {
-  const Spelling* own = FindIn(spellings, op);
-  return own != nullptr ? own : FindIn(kCommon, op);
+const Spelling* Dialect::Find(Op op, types::TypeId argument) const {
+  const Spelling* own = FindIn(spellings, op, argument);
+  return own != nullptr ? own : FindIn(kCommon, op, argument);
 }
 
 const Dialect* FindDialect(std::string_view name) {

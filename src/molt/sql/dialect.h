@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "molt/query/op.h"
+#include "molt/types/logical_type.h"
 
 namespace molt::sql {
 
@@ -32,6 +33,7 @@ struct Spelling {
   std::string_view text;
   Precedence precedence = Precedence::kAtom;  // of the whole; arguments bind tighter than it
   std::string_view unsupported = {};
+  types::TypeId argument = types::TypeId::kUnknown;  // only where the first is of this type
 };
 
 enum class PlaceholderStyle : std::uint8_t {
@@ -50,12 +52,22 @@ struct Dialect {
   std::string_view like_suffix = {};         // after a LIKE pattern, for backslash to escape
   std::string_view offset_needs_limit = {};  // what stands for "no limit" before OFFSET
   bool distinct_string_agg = true;           // whether string_agg takes DISTINCT
+  bool constant_keys = true;                 // whether GROUP BY and ORDER BY take TRUE and FALSE
+  bool booleans_are_numbers = true;          // whether they compare, and a number is a condition
+  bool text_stands_for_all = true;           // whether text compares with uuids, dates and times
   std::string_view float_type = "double precision";
   std::string_view sum_type = {};  // SUM, and AVG and the like, of integers are cast so that all
   std::string_view avg_type = {};  // engines give int64 and float64; empty: no need
+  // What bound numbers in arithmetic are cast to, where they would otherwise take the type of the
+  // column beside them or one as small as the value; empty: no need.
+  std::string_view int_literal_type = {};
+  std::string_view float_literal_type = {};
+  std::string_view decimal_literal_type = {};
   std::span<const Spelling> spellings;  // where it differs from the common ones
 
-  [[nodiscard]] const Spelling* Find(query::Op op) const;
+  // For a first argument of the type; nullptr: not even in common.
+  [[nodiscard]] const Spelling* Find(query::Op op,
+                                     types::TypeId argument = types::TypeId::kUnknown) const;
 };
 
 // "sqlite", "postgres" or "postgresql", "duckdb"; nullptr for any other.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "molt/sql/casts.h"
+
 namespace molt::sql {
 
 using query::BoundExpr;
@@ -47,6 +49,36 @@ Status ExprWriter::WriteExpr(const BoundExpr& e, Precedence least) {
     out_.sql.insert(start, 1, '(');
     out_.sql += ')';
   }
+  return {};
+}
+
+Status ExprWriter::WriteCondition(const BoundExpr& e, Precedence least) {
+  if (d_.booleans_are_numbers || !e.type.IsNumeric()) return WriteExpr(e, least);
+  if (least > Precedence::kCompare) Write("(");
+  MOLT_RETURN_IF_ERROR(WriteExpr(e, Precedence::kAdd));
+  Write(" <> 0");
+  if (least > Precedence::kCompare) Write(")");
+  return {};
+}
+
+Status ExprWriter::WriteKey(const BoundExpr& e) {
+  const bool wrapped = e.op == Op::kConstant && !d_.constant_keys;
+  if (wrapped) Write("CAST(");
+  MOLT_RETURN_IF_ERROR(WriteExpr(e, Precedence::kOr));
+  if (wrapped) Write(" AS boolean)");
+  return {};
+}
+
+Status ExprWriter::WriteArg(const BoundExpr& e, std::size_t i, Precedence least) {
+  const BoundExpr& arg = e.args[i];
+  if (e.op == Op::kAnd || e.op == Op::kOr || e.op == Op::kNot) return WriteCondition(arg, least);
+  const std::string_view type = ArgumentCast(e, i, d_);
+  if (type.empty()) return WriteExpr(arg, least);
+  Write("CAST(");
+  MOLT_RETURN_IF_ERROR(WriteExpr(arg, Precedence::kOr));
+  Write(" AS ");
+  Write(type);
+  Write(")");
   return {};
 }
 
@@ -125,9 +157,10 @@ Result<Precedence> ExprWriter::WriteTemplate(const BoundExpr& e, std::string_vie
     // The left side of + - * / may be of the same kind: a - b - c is (a - b) - c.
     const bool left =
         arg == 0 && i == 0 && (precedence == Precedence::kAdd || precedence == Precedence::kMul);
-    MOLT_RETURN_IF_ERROR(WriteExpr(e.args[arg], enclosed ? Precedence::kOr
-                                                : left   ? precedence
-                                                         : tighter));
+    MOLT_RETURN_IF_ERROR(WriteArg(e, arg,
+                                  enclosed ? Precedence::kOr
+                                  : left   ? precedence
+                                           : tighter));
     i += 2;
   }
   return precedence;
@@ -152,18 +185,17 @@ Result<Precedence> ExprWriter::WriteChain(const BoundExpr& e, std::string_view b
                                           Precedence precedence) {
   for (std::size_t i = 0; i < e.args.size(); ++i) {
     if (i > 0) Write(between);
-    MOLT_RETURN_IF_ERROR(
-        WriteExpr(e.args[i], static_cast<Precedence>(static_cast<int>(precedence) + 1)));
+    MOLT_RETURN_IF_ERROR(WriteArg(e, i, static_cast<Precedence>(static_cast<int>(precedence) + 1)));
   }
   return precedence;
 }
 
 Result<Precedence> ExprWriter::WriteIn(const BoundExpr& e, std::string_view keyword) {
-  MOLT_RETURN_IF_ERROR(WriteExpr(e.args[0], Precedence::kAdd));
+  MOLT_RETURN_IF_ERROR(WriteArg(e, 0, Precedence::kAdd));
   Write(keyword);
   for (std::size_t i = 1; i < e.args.size(); ++i) {
     if (i > 1) Write(", ");
-    MOLT_RETURN_IF_ERROR(WriteExpr(e.args[i], Precedence::kOr));
+    MOLT_RETURN_IF_ERROR(WriteArg(e, i, Precedence::kOr));
   }
   Write(")");
   return Precedence::kCompare;
@@ -180,7 +212,7 @@ Result<Precedence> ExprWriter::WriteTextMatch(const BoundExpr& e) {
                    "contains with case");
     }
   }
-  MOLT_RETURN_IF_ERROR(WriteExpr(e.args[0], Precedence::kAdd));
+  MOLT_RETURN_IF_ERROR(WriteArg(e, 0, Precedence::kAdd));
   const bool folds = e.op == Op::kILike || e.op == Op::kIStartsWith || e.op == Op::kIEndsWith ||
                      e.op == Op::kIContains;
   if (d_.matches_by_glob) {
@@ -191,7 +223,7 @@ Result<Precedence> ExprWriter::WriteTextMatch(const BoundExpr& e) {
   if (e.args[1].op == Op::kLiteral) {
     WritePlaceholder({e.args[1].literal, pattern, false});
   } else {
-    MOLT_RETURN_IF_ERROR(WriteExpr(e.args[1], Precedence::kAdd));
+    MOLT_RETURN_IF_ERROR(WriteArg(e, 1, Precedence::kAdd));
   }
   if (pattern.style != PatternStyle::kGlob) Write(d_.like_suffix);
   return Precedence::kCompare;
@@ -205,16 +237,17 @@ Result<Precedence> ExprWriter::WriteAggregate(const BoundExpr& e) {
   if (e.op == Op::kCount) {
     return WriteTemplate(e, e.distinct ? "COUNT(DISTINCT {0})" : "COUNT({0})", Precedence::kAtom);
   }
-  const Spelling* spelling = d_.Find(e.op);
+  const TypeId argument = e.args[0].type.id;
+  const Spelling* spelling = d_.Find(e.op, argument);
   if (!spelling->unsupported.empty()) return Lacks(e.op, spelling->unsupported);
   std::string text(spelling->text);
-  if (e.distinct) {
+  const bool same_for_all = spelling->argument != TypeId::kUnknown;  // MIN and MAX
+  if (e.distinct && !same_for_all) {
     if (e.op == Op::kStringAgg && !d_.distinct_string_agg) {
       return Lacks(e.op, "of distinct values; select distinct rows and join them in Python");
     }
     text.insert(text.find('(') + 1, "DISTINCT ");
   }
-  const TypeId argument = e.args[0].type.id;
   if (e.op == Op::kSum && argument == TypeId::kInt64 && !d_.sum_type.empty()) {
     text = "CAST(" + text + " AS " + std::string(d_.sum_type) + ")";
   }
@@ -241,9 +274,16 @@ void ExprWriter::WritePlaceholder(const ParamSlot& slot) {
     return;
   }
   // One number a value: an expression that is written twice binds once.
-  auto known = std::find(out_.slots.begin(), out_.slots.end(), slot);
-  if (known == out_.slots.end()) known = out_.slots.insert(known, slot);
-  Write("$" + std::to_string(known - out_.slots.begin() + 1));
+  const auto [first, last] = numbers_.equal_range(slot.literal);
+  const auto known = std::find_if(
+      first, last, [&](const auto& entry) { return out_.slots[entry.second - 1] == slot; });
+  std::size_t number = known == last ? 0 : known->second;
+  if (number == 0) {
+    out_.slots.push_back(slot);
+    number = out_.slots.size();
+    numbers_.emplace(slot.literal, number);
+  }
+  Write("$" + std::to_string(number));
 }
 
 void ExprWriter::WriteName(std::string_view name) {

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "molt/sql/compiler.h"
 
@@ -16,6 +17,10 @@ class ExprWriter {
 
   // Writes `e`, in parentheses if it binds less tightly than `least`.
   [[nodiscard]] Status WriteExpr(const query::BoundExpr& e, Precedence least);
+  // A condition: where the engine takes no number for one, it is compared with 0.
+  [[nodiscard]] Status WriteCondition(const query::BoundExpr& e, Precedence least);
+  // A key to group or order by.
+  [[nodiscard]] Status WriteKey(const query::BoundExpr& e);
   // SQL by hand, with its holes bound.
   [[nodiscard]] Status WriteRaw(const query::BoundExpr& e);
   // An identifier, quoted.
@@ -27,6 +32,8 @@ class ExprWriter {
  private:
   // Each writes `e` without parentheses around it and tells how tightly it binds.
   Result<Precedence> WriteBare(const query::BoundExpr& e);
+  // Argument `i` of `e`, as the type that `e` needs.
+  [[nodiscard]] Status WriteArg(const query::BoundExpr& e, std::size_t i, Precedence least);
   Result<Precedence> WriteSpelled(const query::BoundExpr& e);
   Result<Precedence> WriteTemplate(const query::BoundExpr& e, std::string_view text,
                                    Precedence precedence);
@@ -42,6 +49,7 @@ class ExprWriter {
   const Dialect& d_;
   CompiledQuery& out_;
   std::string too_long_name_;
+  std::unordered_multimap<int, std::size_t> numbers_;  // of placeholders, by their literal
 };
 
 }  // namespace molt::sql

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "molt/types/iso_text.h"
+
 namespace molt::sql {
 
 namespace {
@@ -23,6 +25,9 @@ void AppendPlain(char c, PatternStyle style, std::string& out) {
 }  // namespace
 
 Result<types::Value> MakePattern(Pattern pattern, const types::Value& text) {
+  if (const auto* uuid = std::get_if<types::Uuid>(&text)) {
+    return MakePattern(pattern, types::FormatUuid(*uuid));
+  }
   const auto* plain = std::get_if<std::string>(&text);
   if (plain == nullptr) return text;
   if (pattern.style == PatternStyle::kAsciiLike &&

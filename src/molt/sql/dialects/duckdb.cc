@@ -17,8 +17,10 @@ constexpr std::array kSpellings = {
 const Dialect kDuckdb = {
     .name = "duckdb",
     .like_suffix = " ESCAPE '\\'",  // unlike elsewhere, nothing escapes by default
+    .text_stands_for_all = false,
     .float_type = "DOUBLE",
     .sum_type = "BIGINT",  // HUGEINT otherwise
+    .int_literal_type = "BIGINT",
     .spellings = kSpellings,
 };
 
