@@ -32,8 +32,19 @@ function(molt_room folder)
                          DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
   endif()
 
+  file(GLOB server_tests CONFIGURE_DEPENDS "${dir}/*_pgtest.cc")
+  if(MOLT_TESTS AND server_tests)  # they need a PostgreSQL server: see tests/servers
+    add_executable(${name}_pgtest ${server_tests})
+    target_link_libraries(${name}_pgtest PRIVATE ${name} molt_warnings molt_test_support)
+    gtest_discover_tests(${name}_pgtest DISCOVERY_MODE PRE_TEST TEST_PREFIX "${folder}: "
+                         DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  endif()
+
   if(MOLT_FUZZ)
-    file(GLOB fuzzers CONFIGURE_DEPENDS "${dir}/*_fuzz.cc")
+    file(GLOB_RECURSE fuzzers CONFIGURE_DEPENDS "${dir}/*_fuzz.cc")
+    if(folder STREQUAL "db")
+      list(FILTER fuzzers EXCLUDE REGEX "/db/[^/]+/")
+    endif()
     foreach(source IN LISTS fuzzers)
       get_filename_component(fuzzer "${source}" NAME_WE)
       add_executable(${fuzzer} "${source}")

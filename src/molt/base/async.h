@@ -1,6 +1,10 @@
 // The one asynchronous vocabulary of the project: a coroutine that yields a Result.
 #pragma once
 
+// Before Asio, always: what it allocates frames with depends on macros of the standard library,
+// and must be the same everywhere.
+#include <version>
+
 #include <asio/awaitable.hpp>
 
 #include "molt/base/status.h"

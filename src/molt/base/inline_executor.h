@@ -7,7 +7,7 @@
 #include <asio/execution.hpp>
 #include <asio/execution_context.hpp>
 
-namespace molt::engine {
+namespace molt {
 
 class InlineExecutor {
  public:
@@ -31,4 +31,4 @@ class InlineExecutor {
   asio::execution_context* context_;
 };
 
-}  // namespace molt::engine
+}  // namespace molt

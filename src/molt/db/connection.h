@@ -14,6 +14,7 @@
 #include "molt/base/async.h"
 #include "molt/base/cancel.h"
 #include "molt/base/deadline.h"
+#include "molt/base/reactor.h"
 #include "molt/types/record_batch.h"
 
 namespace molt::db {
@@ -21,12 +22,15 @@ namespace molt::db {
 struct ExecContext {
   Deadline deadline;
   CancelToken cancel;
+  // Where the call waits, if it is not to block its thread: the reactor of the thread it runs on.
+  Reactor* reactor = nullptr;
   // Set for a trial run on a thread that must not block for long: at this instant, and rather than
   // wait for a connection or a lock, or open a connection, the call fails with Timeout or Busy.
   Deadline trial_end = {};
 };
 
-// One statement to run. Everything is borrowed until the call, and for Query the stream, ends.
+// One statement to run. What it points to is borrowed until the call, and for Query the stream,
+// ends.
 struct Statement {
   std::string_view sql;
   std::span<const types::Value> params;
@@ -39,7 +43,11 @@ struct Statement {
 struct BatchLimits {
   std::int64_t rows = 65'536;
   std::size_t bytes = std::size_t{8} << 20;
+  std::size_t first_bytes = std::size_t{8} << 20;  // of the first batch
+  std::int64_t rows_in_all = 0;                    // the caller reads no more than these; 0: all
 };
+
+using ParamSets = std::vector<std::vector<types::Value>>;
 
 struct ExecuteResult {
   std::int64_t rows_affected = 0;
@@ -51,6 +59,29 @@ struct TableName {
   std::string name;
 };
 
+enum class Isolation : std::uint8_t { kDefault, kReadCommitted, kRepeatableRead, kSerializable };
+
+struct TransactionOptions {
+  Isolation isolation = Isolation::kDefault;
+  bool read_only = false;
+  std::string snapshot = {};  // see the same data as the transaction that has given this name
+};
+
+// A table cut into parts that can be read side by side.
+struct ScanPlan {
+  std::string snapshot;                 // what all readers must see
+  std::vector<std::string> conditions;  // SQL, one a part; together they hold for every row once
+};
+
+// What follows Begin. Savepoints are numbered by how deep they are nested, from 1.
+enum class TransactionStep : std::uint8_t {
+  kCommit,
+  kRollback,
+  kSavepoint,
+  kRelease,     // forgets the savepoint, what was done since stays
+  kRollbackTo,  // undoes what was done since, and forgets the savepoint
+};
+
 // The rows of one running query. Destroying it ends the query.
 class BatchStream {
  public:
@@ -59,6 +90,8 @@ class BatchStream {
   // are known; at the end nullptr. All batches have the first one's schema.
   // The context's cancel token and deadline end the query with Cancelled or Timeout.
   virtual Async<types::RecordBatchPtr> Next(const ExecContext& context) = 0;
+  // Whether it is known already that no batch follows.
+  [[nodiscard]] virtual bool IsAtEnd() const { return false; }
 };
 
 // Where the rows of a bulk insert come from. Called on the thread the insert runs on.
@@ -81,6 +114,9 @@ class Connection {
   // A single statement that writes (DML or DDL), atomic by itself: failed, timed out or cancelled
   // it leaves nothing behind. A read is refused with InvalidQuery.
   virtual Async<ExecuteResult> Execute(const Statement& statement, const ExecContext& context) = 0;
+  // The statement once for every set of values, all or nothing. Rows affected are those of all.
+  virtual Async<ExecuteResult> ExecuteMany(std::string_view sql, const ParamSets& sets,
+                                           const ExecContext& context) = 0;
   // All batches of `source` into columns of `table`, in one transaction, all or nothing. A batch's
   // columns are matched by position with `columns`. Returns the number of rows.
   virtual Async<std::int64_t> Insert(const TableName& table,
@@ -91,6 +127,15 @@ class Connection {
   virtual Async<types::Schema> DescribeTable(const TableName& table,
                                              const ExecContext& context) = 0;
   virtual Async<std::vector<std::string>> TableNames(const ExecContext& context) = 0;
+  // From here to kCommit or kRollback everything on this connection is one transaction; unless it
+  // is read_only, Query may then write as well (INSERT … RETURNING).
+  virtual Async<void> Begin(const TransactionOptions& options, const ExecContext& context) = 0;
+  // kRollback works whatever has happened before, and ignores the context's cancel token and
+  // deadline. DatabaseError 08007 if it is not known whether kCommit has taken effect.
+  virtual Async<void> Control(TransactionStep step, int depth, const ExecContext& context) = 0;
+  // Within a transaction, which must stay open while others read.
+  virtual Async<ScanPlan> PlanScan(const TableName& table, int parts,
+                                   const ExecContext& context) = 0;
   // How the engine would run (or, with analyze, has run) the statement, as text.
   virtual Async<std::string> Explain(const Statement& statement, bool analyze,
                                      const ExecContext& context) = 0;

@@ -53,8 +53,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
   // Ends idle connections; later calls get Closed; leased ones end when they come back.
   virtual void Close() = 0;
 
-  // Whether calls block the thread they run on (then they are given a thread pool).
+  // Whether calls block the thread they run on, with or without a reactor.
   [[nodiscard]] virtual bool IsBlocking() const = 0;
+  // Of a thread that takes over results which turn out to be large; nullptr if calls block.
+  [[nodiscard]] virtual Reactor* BulkReactor() { return nullptr; }
   // The dialect to compile for: "sqlite", "postgres", "duckdb".
   [[nodiscard]] virtual std::string_view DialectName() const = 0;
   // Whether the data lives in this process only, and so is out of a forked child's reach.

@@ -63,18 +63,51 @@ Result<Url> ParseUrl(std::string_view text) {
   return url;
 }
 
-std::string RedactUrl(std::string_view text) {
-  const std::size_t scheme = text.find("://");
-  if (scheme == std::string_view::npos) return std::string(text);
-  // A password may hold '@' itself, so the last one before the path ends the user part.
-  const std::size_t authority = scheme + 3;
-  const std::size_t slash = std::min(text.find('/', authority), text.size());
-  const std::size_t at = text.substr(0, slash).rfind('@');
-  const std::size_t colon = text.find(':', authority);
-  if (at == std::string_view::npos || colon == std::string_view::npos || colon > at) {
-    return std::string(text);
+namespace {
+
+// From `begin`, where a password starts, to `end`.
+void Mask(std::string& text, std::size_t begin, std::size_t end) {
+  text.replace(begin, end - begin, "***");
+}
+
+// The values of …password=… up to any of `ends`; a quoted one up to its closing quote.
+void MaskPasswordValues(std::string& text, std::size_t from, std::string_view ends) {
+  constexpr std::string_view kWord = "password";
+  for (std::size_t at = text.find(kWord, from); at != std::string::npos;
+       at = text.find(kWord, from)) {
+    from = at + kWord.size();
+    const std::size_t equals = text.find_first_not_of(' ', from);
+    if (equals == std::string::npos || text[equals] != '=') continue;
+    std::size_t begin = text.find_first_not_of(' ', equals + 1);
+    if (begin == std::string::npos) return;
+    std::size_t end = text.find_first_of(ends, begin);
+    if (text[begin] == '\'') {
+      end = begin + 1;
+      while (end < text.size() && text[end] != '\'') end += text[end] == '\\' ? 2 : 1;
+      ++end;
+    }
+    Mask(text, begin, std::min(end, text.size()));
+    from = begin;
   }
-  return std::string(text.substr(0, colon + 1)) + "***" + std::string(text.substr(at));
+}
+
+}  // namespace
+
+std::string RedactUrl(std::string_view given) {
+  std::string text(given);
+  const std::size_t scheme = text.find("://");
+  if (scheme == std::string::npos) {
+    MaskPasswordValues(text, 0, " \t\n");
+    return text;
+  }
+  const std::size_t authority = scheme + 3;
+  const std::size_t question = std::min(text.find('?', authority), text.size());
+  MaskPasswordValues(text, question, "&");
+  // A password may hold '@' and '/' itself, so the last '@' before the options ends the user part.
+  const std::size_t at = text.substr(0, question).rfind('@');
+  const std::size_t colon = text.find(':', authority);
+  if (at != std::string::npos && colon < at) Mask(text, colon + 1, at);
+  return text;
 }
 
 }  // namespace molt::db

@@ -19,7 +19,7 @@ struct Url {
 // InvalidQuery naming what is wrong; never with the text of the URL, which may hold a password.
 [[nodiscard]] Result<Url> ParseUrl(std::string_view text);
 
-// The URL with any password replaced by "***".
+// The URL, or libpq's keywords and values, with every password replaced by "***".
 [[nodiscard]] std::string RedactUrl(std::string_view text);
 
 }  // namespace molt::db

@@ -8,10 +8,11 @@ namespace molt::engine {
 Database::Database(std::shared_ptr<db::Pool> pool, DatabaseOptions options)
     : options_(options), pool_(std::move(pool)), cache_(*sql::FindDialect(pool_->DialectName())) {}
 
-Database::~Database() {
+void Database::Shutdown() {
   pool_->Close();
   threads_.Join();
   holders_.Join();
+  helpers_.Join();
 }
 
 void Database::Close() { pool_->Close(); }
@@ -46,21 +47,30 @@ void Database::ForgetCatalog() {
   cache_.Clear();
 }
 
+Async<Held> Database::Hold(db::Access access, const RequestContext& context) {
+  if (context.transaction) {
+    MOLT_CO_ASSIGN(Transaction::Use use, Transaction::Take(context.transaction));
+    co_return Held(std::move(use));
+  }
+  MOLT_CO_ASSIGN(db::Lease lease, co_await pool_->Acquire(access, context));
+  co_return Held(std::move(lease));
+}
+
 // Describes the tables of the query that are not known yet.
 Async<std::shared_ptr<const query::Catalog>> Database::LoadCatalog(const query::Query& query,
-                                                                   const db::ExecContext& context) {
+                                                                   const RequestContext& context) {
   std::shared_ptr<const query::Catalog> known = CatalogSnapshot();
   std::shared_ptr<query::Catalog> extended;
-  db::Lease lease;
+  std::optional<Held> held;
   for (const auto& table : query::TablesOf(query)) {
     if (known->contains(table) || (extended && extended->contains(table))) continue;
     if (!extended) {
       extended = std::make_shared<query::Catalog>(*known);
-      MOLT_CO_ASSIGN(lease, co_await pool_->Acquire(db::Access::kRead, context));
+      MOLT_CO_ASSIGN(held, co_await Hold(db::Access::kRead, context));
     }
     // With a name of its own: GCC 12 destroys a braced argument inside co_await twice.
     const db::TableName name{table.first, table.second};
-    MOLT_CO_ASSIGN(types::Schema schema, co_await lease->DescribeTable(name, context));
+    MOLT_CO_ASSIGN(types::Schema schema, co_await (*held)->DescribeTable(name, context));
     extended->emplace(table, std::move(schema));
   }
   if (!extended) co_return known;
@@ -69,7 +79,7 @@ Async<std::shared_ptr<const query::Catalog>> Database::LoadCatalog(const query::
   co_return std::shared_ptr<const query::Catalog>(std::move(extended));
 }
 
-Async<Prepared> Database::Prepare(query::Query query, db::ExecContext context) {
+Async<Prepared> Database::Prepare(query::Query query, RequestContext context) {
   Prepared prepared;
   prepared.compiled = cache_.Find(query);
   if (!prepared.compiled) {
@@ -81,11 +91,12 @@ Async<Prepared> Database::Prepare(query::Query query, db::ExecContext context) {
 }
 
 Async<std::unique_ptr<Cursor>> Database::Open(query::Query query, db::BatchLimits limits,
-                                              db::ExecContext context) {
+                                              RequestContext context) {
   auto cursor = std::make_unique<Cursor>();
   MOLT_CO_ASSIGN(cursor->prepared_, co_await Prepare(query, context));
-  MOLT_CO_ASSIGN(cursor->lease_, co_await pool_->Acquire(db::Access::kRead, context));
-  auto stream = co_await cursor->lease_->Query(cursor->prepared_.AsStatement(), limits, context);
+  MOLT_CO_ASSIGN(cursor->connection_, co_await Hold(db::Access::kRead, context));
+  auto stream =
+      co_await cursor->connection_->Query(cursor->prepared_.AsStatement(), limits, context);
   if (!stream) {
     // The tables may have changed under a cached catalog: the next try looks again.
     if (stream.error().code == ErrorCode::kInvalidQuery) ForgetCatalog();
@@ -95,9 +106,10 @@ Async<std::unique_ptr<Cursor>> Database::Open(query::Query query, db::BatchLimit
   co_return cursor;
 }
 
-Async<Batches> Database::Fetch(query::Query query, bool first_row_only, db::ExecContext context) {
+Async<Batches> Database::Fetch(query::Query query, bool first_row_only, RequestContext context) {
   db::BatchLimits limits;
-  if (first_row_only) limits.rows = 1;
+  if (first_row_only) limits.rows = limits.rows_in_all = 1;
+  if (context.reactor != nullptr) limits.first_bytes = kLoopBytesMax;
   MOLT_CO_ASSIGN(const std::unique_ptr<Cursor> cursor,
                  co_await Open(std::move(query), limits, context));
   Batches batches;
@@ -105,14 +117,18 @@ Async<Batches> Database::Fetch(query::Query query, bool first_row_only, db::Exec
     MOLT_CO_ASSIGN(types::RecordBatchPtr batch, co_await cursor->Next(context));
     if (!batch) break;
     batches.push_back(std::move(batch));
-    if (first_row_only) break;
+    if (first_row_only || cursor->IsAtEnd()) break;
+    if (context.reactor != nullptr && context.reactor != pool_->BulkReactor()) {
+      context.reactor = pool_->BulkReactor();
+      co_await SwitchTo(*context.reactor);
+    }
   }
   co_return batches;
 }
 
 std::optional<Result<Batches>> Database::TryFetch(const query::Query& query, bool first_row_only,
-                                                  db::ExecContext context) {
-  if (!pool_->IsBlocking()) return std::nullopt;
+                                                  RequestContext context) {
+  if (!pool_->IsBlocking() || context.transaction) return std::nullopt;
   const std::shared_ptr<const sql::CompiledQuery> compiled = cache_.Find(query);
   if (!compiled || !compiled->trials.TakeTurn()) return std::nullopt;
   context.trial_end = Deadline::After(kTrialTime);
@@ -132,36 +148,68 @@ std::optional<Result<Batches>> Database::TryFetch(const query::Query& query, boo
   }
 }
 
-Async<db::ExecuteResult> Database::Execute(query::Query query, db::ExecContext context) {
+Async<db::ExecuteResult> Database::Execute(query::Query query, RequestContext context) {
   MOLT_CO_ASSIGN(const Prepared prepared, co_await Prepare(query, context));
-  MOLT_CO_ASSIGN(const db::Lease lease, co_await pool_->Acquire(db::Access::kWrite, context));
-  auto result = co_await lease->Execute(prepared.AsStatement(), context);
+  MOLT_CO_ASSIGN(const Held held, co_await Hold(db::Access::kWrite, context));
+  auto result = co_await held->Execute(prepared.AsStatement(), context);
   // What was run may have been DDL; knowing for sure is not worth a parser.
   if (query->raw) ForgetCatalog();
   co_return result;
 }
 
+Async<db::ExecuteResult> Database::ExecuteMany(std::vector<query::Query> queries,
+                                               RequestContext context) {
+  db::ParamSets sets;
+  std::string sql;
+  for (const query::Query& query : queries) {
+    MOLT_CO_ASSIGN(Prepared prepared, co_await Prepare(query, context));
+    if (sets.empty()) sql = prepared.compiled->sql;
+    if (prepared.compiled->sql != sql) {
+      co_return InvalidQuery("row " + std::to_string(sets.size() + 1) +
+                             " makes another statement than the rows before it");
+    }
+    sets.push_back(std::move(prepared.params));
+  }
+  if (sets.empty()) co_return db::ExecuteResult{};
+  MOLT_CO_ASSIGN(const Held held, co_await Hold(db::Access::kWrite, context));
+  co_return co_await held->ExecuteMany(sql, sets, context);
+}
+
 Async<std::int64_t> Database::Insert(db::TableName table, std::vector<std::string> columns,
                                      std::shared_ptr<db::BatchSource> rows,
-                                     db::ExecContext context) {
-  MOLT_CO_ASSIGN(const db::Lease lease, co_await pool_->Acquire(db::Access::kWrite, context));
-  co_return co_await lease->Insert(table, columns, *rows, context);
+                                     RequestContext context) {
+  MOLT_CO_ASSIGN(const Held held, co_await Hold(db::Access::kWrite, context));
+  co_return co_await held->Insert(table, columns, *rows, context);
 }
 
-Async<std::string> Database::Explain(query::Query query, bool analyze, db::ExecContext context) {
+Async<std::string> Database::Explain(query::Query query, bool analyze, RequestContext context) {
   MOLT_CO_ASSIGN(const Prepared prepared, co_await Prepare(query, context));
-  MOLT_CO_ASSIGN(const db::Lease lease, co_await pool_->Acquire(db::Access::kRead, context));
-  co_return co_await lease->Explain(prepared.AsStatement(), analyze, context);
+  MOLT_CO_ASSIGN(const Held held, co_await Hold(db::Access::kRead, context));
+  co_return co_await held->Explain(prepared.AsStatement(), analyze, context);
 }
 
-Async<types::Schema> Database::DescribeTable(db::TableName table, db::ExecContext context) {
-  MOLT_CO_ASSIGN(const db::Lease lease, co_await pool_->Acquire(db::Access::kRead, context));
-  co_return co_await lease->DescribeTable(table, context);
+Async<types::Schema> Database::DescribeTable(db::TableName table, RequestContext context) {
+  MOLT_CO_ASSIGN(const Held held, co_await Hold(db::Access::kRead, context));
+  co_return co_await held->DescribeTable(table, context);
 }
 
-Async<std::vector<std::string>> Database::TableNames(db::ExecContext context) {
-  MOLT_CO_ASSIGN(const db::Lease lease, co_await pool_->Acquire(db::Access::kRead, context));
-  co_return co_await lease->TableNames(context);
+Async<std::vector<std::string>> Database::TableNames(RequestContext context) {
+  MOLT_CO_ASSIGN(const Held held, co_await Hold(db::Access::kRead, context));
+  co_return co_await held->TableNames(context);
+}
+
+Async<std::shared_ptr<Transaction>> Database::Begin(db::TransactionOptions options,
+                                                    RequestContext context) {
+  const auto access = options.read_only ? db::Access::kRead : db::Access::kWrite;
+  MOLT_CO_ASSIGN(db::Lease lease, co_await pool_->Acquire(access, context));
+  MOLT_CO_RETURN_IF_ERROR(co_await lease->Begin(options, context));
+  co_return std::make_shared<Transaction>(std::move(lease));
+}
+
+Async<void> Database::Control(db::TransactionStep step, int depth, RequestContext context) {
+  MOLT_CO_ASSIGN(Transaction::Use use, Transaction::Take(context.transaction));
+  if (step == db::TransactionStep::kCommit || step == db::TransactionStep::kRollback) use.End();
+  co_return co_await use->Control(step, depth, context);
 }
 
 }  // namespace molt::engine

@@ -14,8 +14,9 @@
 #include <asio/thread_pool.hpp>
 
 #include "molt/base/async.h"
+#include "molt/base/inline_executor.h"
 #include "molt/db/pool.h"
-#include "molt/engine/inline_executor.h"
+#include "molt/engine/transaction.h"
 #include "molt/query/binder.h"
 #include "molt/sql/compile_cache.h"
 
@@ -31,6 +32,21 @@ struct Prepared {
   }
 };
 
+// A connection for one request: leased for it, or a transaction's.
+class Held {
+ public:
+  Held() = default;
+  explicit Held(db::Lease lease) : lease_(std::move(lease)) {}
+  explicit Held(Transaction::Use use) : use_(std::move(use)) {}
+  db::Connection* operator->() const {
+    return use_.IsEmpty() ? lease_.operator->() : use_.operator->();
+  }
+
+ private:
+  db::Lease lease_;
+  Transaction::Use use_;
+};
+
 // A running query: its rows, and all that must outlive them. Ends the query when destroyed.
 class Cursor {
  public:
@@ -38,22 +54,27 @@ class Cursor {
   Async<types::RecordBatchPtr> Next(const db::ExecContext& context) {
     return stream_->Next(context);
   }
+  [[nodiscard]] bool IsAtEnd() const { return stream_->IsAtEnd(); }
 
  private:
   friend class Database;
   // In this order: the stream ends before the connection goes back, the text after both.
   Prepared prepared_;
-  db::Lease lease_;
+  Held connection_;
   std::unique_ptr<db::BatchStream> stream_;
 };
 
 // The cursor's next batch; keeps the cursor alive until it has come.
 inline Async<types::RecordBatchPtr> NextBatch(std::shared_ptr<Cursor> cursor,
-                                              db::ExecContext context) {
+                                              RequestContext context) {
   co_return co_await cursor->Next(context);
 }
 
 using Batches = std::vector<types::RecordBatchPtr>;
+
+// On the thread of an event loop a result may take so much memory; more is received and decoded
+// elsewhere.
+inline constexpr std::size_t kLoopBytesMax = std::size_t{128} << 10;
 
 // How long a trial on an event loop's thread may take.
 inline constexpr std::chrono::microseconds kTrialTime{100};
@@ -81,33 +102,41 @@ class LazyThreads {
   std::unique_ptr<asio::thread_pool> threads_;
 };
 
-class Database {
+// If owned by a shared_ptr, kept alive by its requests; otherwise it must outlive them.
+class Database : public std::enable_shared_from_this<Database> {
  public:
   // Precondition: sql::FindDialect knows the pool's dialect.
   Database(std::shared_ptr<db::Pool> pool, DatabaseOptions options);
-  ~Database();
+  ~Database() { Shutdown(); }
 
   // Requests: lazy coroutines, run by RunBlocking or Submit below.
 
   // All batches (at least one), or with `first_row_only` at most one row.
-  Async<Batches> Fetch(query::Query query, bool first_row_only, db::ExecContext context);
+  Async<Batches> Fetch(query::Query query, bool first_row_only, RequestContext context);
+  // All batches of a plain scan (query/plain_scan.h), read on `workers` connections and threads at
+  // most, this one included; they all see one snapshot. For a thread that may block.
+  Async<Batches> FetchParallel(query::Query query, int workers, RequestContext context);
   Async<std::unique_ptr<Cursor>> Open(query::Query query, db::BatchLimits limits,
-                                      db::ExecContext context);
-  Async<db::ExecuteResult> Execute(query::Query query, db::ExecContext context);
+                                      RequestContext context);
+  Async<db::ExecuteResult> Execute(query::Query query, RequestContext context);
+  // Queries of one structure with different values, all or nothing.
+  Async<db::ExecuteResult> ExecuteMany(std::vector<query::Query> queries, RequestContext context);
   Async<std::int64_t> Insert(db::TableName table, std::vector<std::string> columns,
-                             std::shared_ptr<db::BatchSource> rows, db::ExecContext context);
-  Async<std::string> Explain(query::Query query, bool analyze, db::ExecContext context);
-  Async<types::Schema> DescribeTable(db::TableName table, db::ExecContext context);
-  Async<std::vector<std::string>> TableNames(db::ExecContext context);
+                             std::shared_ptr<db::BatchSource> rows, RequestContext context);
+  Async<std::string> Explain(query::Query query, bool analyze, RequestContext context);
+  Async<types::Schema> DescribeTable(db::TableName table, RequestContext context);
+  Async<std::vector<std::string>> TableNames(RequestContext context);
+  Async<std::shared_ptr<Transaction>> Begin(db::TransactionOptions options, RequestContext context);
+  // Of the context's transaction. kCommit and kRollback end it, even if they fail.
+  Async<void> Control(db::TransactionStep step, int depth, RequestContext context);
   // Compiles without running; reads the catalog if it must.
-  Async<Prepared> Prepare(query::Query query, db::ExecContext context);
+  Async<Prepared> Prepare(query::Query query, RequestContext context);
 
   // Running them.
 
-  // On the calling thread, without a hop, where the driver blocks anyway.
+  // On the calling thread, which blocks. Precondition: the request's context has no reactor.
   template <class T>
   Result<T> RunBlocking(Async<T> request) {
-    if (!pool_->IsBlocking()) return Internal("RunBlocking needs a driver that blocks");
     std::optional<Result<T>> outcome;
     asio::co_spawn(InlineExecutor(inline_context_), std::move(request),
                    [&](const std::exception_ptr& failure, Result<T> result) {
@@ -121,20 +150,29 @@ class Database {
   // within kTrialTime; then it has had no effect and is to be submitted. Most small queries take
   // less time than waking another thread does.
   std::optional<Result<Batches>> TryFetch(const query::Query& query, bool first_row_only,
-                                          db::ExecContext context);
+                                          RequestContext context);
 
-  // On the database's threads; `done` is called there. The database must outlive the request.
-  // Requests that hold a connection have threads of their own: they would never be done if all
-  // threads waited for what they hold.
+  // Whether requests wait without blocking their thread, if their context has a reactor.
+  [[nodiscard]] bool IsAsynchronous() const { return !pool_->IsBlocking(); }
+
+  // On the database's threads; `done` is called there. Requests that hold a connection have threads
+  // of their own: they would never be done if all threads waited for what they hold.
   template <class T>
   void Submit(Async<T> request, std::function<void(Result<T>)> done,
               bool holds_connection = false) {
     asio::co_spawn((holds_connection ? holders_ : threads_).Get(options_.threads),
-                   std::move(request),
-                   [done = std::move(done)](const std::exception_ptr& failure, Result<T> result) {
-                     done(failure ? FromException<T>(failure) : std::move(result));
-                   });
+                   std::move(request), WhenDone(std::move(done)));
   }
+  // On the calling thread, as far as it goes without waiting; then on the thread of its context's
+  // reactor, and of BulkReactor() if its result is large. `done` is called on any of these.
+  template <class T>
+  void Spawn(Async<T> request, std::function<void(Result<T>)> done) {
+    asio::co_spawn(InlineExecutor(inline_context_), std::move(request), WhenDone(std::move(done)));
+  }
+
+  // Closes it and waits for what was submitted. The destructor does so too, but then it must not
+  // run on the thread of a request.
+  void Shutdown();
 
   // Later requests get Closed.
   void Close();
@@ -145,8 +183,19 @@ class Database {
   [[nodiscard]] db::ExecContext WithDefaults(db::ExecContext context) const;
 
  private:
+  template <class T>
+  auto WhenDone(std::function<void(Result<T>)> done) {
+    return [self = weak_from_this().lock(), done = std::move(done)](
+               const std::exception_ptr& failure, Result<T> result) {
+      done(failure ? FromException<T>(failure) : std::move(result));
+    };
+  }
+  struct ParallelFetch;
+  Async<void> ReadParts(std::shared_ptr<ParallelFetch> fetch, db::Connection& connection);
+  Async<void> HelpRead(std::shared_ptr<ParallelFetch> fetch);
+  Async<Held> Hold(db::Access access, const RequestContext& context);
   Async<std::shared_ptr<const query::Catalog>> LoadCatalog(const query::Query& query,
-                                                           const db::ExecContext& context);
+                                                           const RequestContext& context);
   std::shared_ptr<const query::Catalog> CatalogSnapshot();
   void ForgetCatalog();
 
@@ -164,6 +213,7 @@ class Database {
   asio::execution_context inline_context_;
   LazyThreads threads_;
   LazyThreads holders_;
+  LazyThreads helpers_;
 };
 
 }  // namespace molt::engine
