@@ -1,0 +1,150 @@
+// One session with a PostgreSQL server.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "molt/db/connection.h"
+#include "molt/db/postgres/cancel_request.h"
+#include "molt/db/postgres/copy_row.h"
+#include "molt/db/postgres/link.h"
+#include "molt/db/postgres/opening.h"
+#include "molt/db/postgres/params.h"
+#include "molt/db/postgres/request.h"
+#include "molt/db/postgres/shared_state.h"
+
+namespace molt::db::postgres {
+
+class PgConnection final : public Connection {
+ public:
+  PgConnection(OpenedSession session, std::shared_ptr<SharedState> shared);
+
+  Async<std::unique_ptr<BatchStream>> Query(const Statement& statement, const BatchLimits& limits,
+                                            const ExecContext& context) override;
+  Async<ExecuteResult> Execute(const Statement& statement, const ExecContext& context) override;
+  Async<ExecuteResult> ExecuteMany(std::string_view sql, const ParamSets& sets,
+                                   const ExecContext& context) override;
+  Async<std::int64_t> Insert(const TableName& table, const std::vector<std::string>& columns,
+                             BatchSource& source, const ExecContext& context) override;
+  Async<types::Schema> DescribeTable(const TableName& table, const ExecContext& context) override;
+  Async<std::vector<std::string>> TableNames(const ExecContext& context) override;
+  Async<std::string> Explain(const Statement& statement, bool analyze,
+                             const ExecContext& context) override;
+  Async<ScanPlan> PlanScan(const TableName& table, int parts, const ExecContext& context) override;
+  Async<void> Begin(const TransactionOptions& options, const ExecContext& context) override;
+  Async<void> Control(TransactionStep step, int depth, const ExecContext& context) override;
+
+  // Whether the next caller may have it as it is.
+  [[nodiscard]] bool IsClean() const {
+    return !link_->is_broken() && !in_exchange_ && transaction_ == 'I' && !needs_reset_ &&
+           link_->IsDrained();
+  }
+  [[nodiscard]] bool IsBroken() const { return link_->is_broken(); }
+  // Makes it clean again: stops what runs, waits until nothing that was sent can still hit it,
+  // ends the transaction, undoes what a session keeps. An error: it must be closed.
+  Async<void> Recover(ExecContext context);
+  // Whether something has come that nobody asked for: the server's farewell, most likely.
+  [[nodiscard]] bool HasNews() const { return link_->transport().HasNews(); }
+
+  Deadline::Clock::time_point opened_at = Deadline::Clock::now();
+  Deadline::Clock::time_point idle_since;
+
+ private:
+  friend class PgStream;
+
+  struct Prepared {
+    std::string name;
+    DescriptionPtr description;
+  };
+  // A statement ready to be bound: described, its parameters encoded.
+  struct Ready {
+    std::vector<Oid> declared;
+    DescriptionPtr description;
+    std::string name;     // at the server; empty for the unnamed statement
+    bool is_new = false;  // to be parsed on this connection first
+  };
+
+  // -- Requests: composed into link_->out(), sent, and their replies awaited in the same order.
+  enum class Wrap : std::uint8_t { kNone, kReadOnly };
+  // `declared`: parameter types that are known to be needed.
+  Async<Ready> MakeReady(const Statement& statement, Wrap wrap, std::vector<Oid> declared,
+                         const ExecContext& context);
+  Async<Ready> MakeReadyForAll(std::string_view sql, const ParamSets& sets,
+                               const ExecContext& context);
+  Async<ExecuteResult> RunExecuteMany(std::string_view sql, const ParamSets& sets,
+                                      const ExecContext& context);
+  Async<DescriptionPtr> Describe(const StatementKeyView& key, Wrap wrap,
+                                 const ExecContext& context);
+  Async<Description> ReadDescription(const ExecContext& context);
+  Async<void> LearnTypeNames(const std::vector<Oid>& column_types, const ExecContext& context);
+  Async<std::unique_ptr<BatchStream>> StartRead(const Statement& statement,
+                                                const BatchLimits& limits,
+                                                const ExecContext& context);
+  Async<ExecuteResult> RunExecute(const Statement& statement, const ExecContext& context);
+  Async<ExecuteResult> Settle(Error cause, const ExecContext& context);
+  Status ComposeStatement(const Statement& statement, Ready& ready, std::int32_t max_rows);
+  Status MakeSurplusStatementsGo();
+  Async<void> SendAll(const ExecContext& context);
+  // The reply of this type, or the server's error, after which all replies up to ReadyForQuery have
+  // been read.
+  Async<protocol::Message> Expect(char type, const ExecContext& context);
+  Async<void> ExpectAll(std::string_view types, const ExecContext& context);
+  Async<void> ExpectReady(const ExecContext& context);
+  Status TakeReady(const protocol::Message& message);
+  Async<Error> ServerError(const protocol::Message& message, const ExecContext& context);
+  [[nodiscard]] Error Unexpected(char type);
+  // One of the driver's own statements, such as COMMIT.
+  Async<void> RunControl(std::string_view sql, const ExecContext& context);
+  Async<void> Commit(const ExecContext& context);
+  Status CheckQuery(std::string_view sql);
+  Async<void> PrepareControl(const ExecContext& context);
+  // Ends a read's own transaction.
+  Async<void> Rollback(const ExecContext& context);
+  Async<void> DrainToReady(const ExecContext& context);
+  // Reads what is left of a stream that was not read to its end, or was given up.
+  Async<void> FinishExchange(const ExecContext& context);
+  Async<void> ResetSession(const ExecContext& context);
+
+  // The driver's own questions to the catalog.
+  Async<std::vector<types::RecordBatchPtr>> ReadCatalog(std::string_view sql,
+                                                        std::span<const types::Value> params,
+                                                        const ExecContext& context);
+  Async<std::vector<TableColumn>> ReadColumns(const TableName& table, const ExecContext& context);
+
+  // -- COPY … FROM STDIN, in this order.
+  Async<void> BeginCopy(const std::string& sql, const ExecContext& context);
+  Async<void> SendRows(const std::vector<TableColumn>& columns, BatchSource& source,
+                       const ExecContext& context);
+  Async<void> CheckCopy(const ExecContext& context);
+  Async<void> CopyRefused(const protocol::Message& message, const ExecContext& context);
+  Async<void> FailCopy(const ExecContext& context);
+  Async<ExecuteResult> EndCopy(const ExecContext& context);
+  static std::string TypeHint(const TableColumn& column);
+
+  // Whether the failure is that of a statement the server no longer has as we know it.
+  [[nodiscard]] static bool IsStale(const Error& error);
+  void Forget(const Statement& statement);
+  [[nodiscard]] Status CheckRole() const;
+  [[nodiscard]] bool keeps_statements() const { return shared_->options.statement_cache_size > 0; }
+
+  const std::shared_ptr<SharedState> shared_;
+  std::unique_ptr<Link> link_;
+  const BackendKey key_;
+  const std::string server_;
+  StatementMap<Prepared> prepared_;
+  std::uint64_t next_name_ = 1;
+  bool control_prepared_ = false;  // BEGIN READ ONLY and ROLLBACK
+  EncodedParams params_;
+  Request request_;
+  Statement current_;          // what runs, for the server's errors
+  bool in_exchange_ = false;   // something was sent whose ReadyForQuery has not come
+  char transaction_ = 'I';     // as ReadyForQuery said last: I idle, T open, E failed
+  bool in_block_ = false;      // a transaction that the caller has begun
+  bool block_writes_ = false;  // and it may write
+  bool needs_reset_ = false;   // a statement may have left something in the session
+};
+
+}  // namespace molt::db::postgres

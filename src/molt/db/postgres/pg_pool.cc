@@ -1,0 +1,339 @@
+#include "molt/db/postgres/pg_pool.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
+#include <asio/thread_pool.hpp>
+
+#include "molt/base/inline_executor.h"
+#include "molt/db/postgres/pg_connection.h"
+
+namespace molt::db::postgres {
+
+namespace {
+
+using Clock = Deadline::Clock;
+using ConnectionPtr = std::unique_ptr<PgConnection>;
+
+// Threads that open connections: looking up a host name cannot be interrupted, so one name that
+// nobody answers for must not keep the others.
+constexpr std::size_t kOpeners = 4;
+// How long making a connection clean again may take; then it is closed.
+constexpr Seconds kRecoveryTime{5};
+// After so long without use, it is looked whether the server has left.
+constexpr auto kDoubtAfter = std::chrono::milliseconds(100);
+
+auto PoolClosed() { return Closed("the database is closed"); }
+
+// One caller who waits for a connection.
+struct Waiter {
+  std::shared_ptr<Event> event = std::make_shared<Event>();
+  ConnectionPtr connection;  // one of the two, when it has been served
+  std::optional<Error> error;
+};
+
+class PgPool final : public Pool {
+ public:
+  explicit PgPool(const PostgresOptions& options)
+      : shared_(std::make_shared<SharedState>(options)) {}
+  ~PgPool() override { Shut(); }
+
+  Status Open();
+
+  Async<Lease> Acquire(Access access, const ExecContext& context) override;
+  void Close() override;
+  [[nodiscard]] bool IsBlocking() const override { return false; }
+  [[nodiscard]] Reactor* BulkReactor() override { return &bulk_.Get(); }
+  [[nodiscard]] std::string_view DialectName() const override { return "postgres"; }
+  [[nodiscard]] bool IsProcessLocal() const override { return false; }
+
+ protected:
+  void GiveBack(std::unique_ptr<Connection> connection, Access access) override;
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+  class Queued;
+
+  ConnectionPtr TakeIdle(std::vector<ConnectionPtr>& ended);
+  [[nodiscard]] auto NoneFree(std::chrono::duration<double> waited) const;
+  void StartOpening();
+  void OpenOne();
+  void Add(ConnectionPtr connection);
+  void Gone();
+  void GoneUnderLock();
+  void Serve(ConnectionPtr connection);
+  void StartRecovery(ConnectionPtr connection);
+  Async<void> Recover(ConnectionPtr connection);
+  void Shut();
+
+  const std::shared_ptr<SharedState> shared_;
+  [[nodiscard]] const PostgresOptions& options() const { return shared_->options; }
+
+  mutable std::mutex mutex_;  // guards all that follows up to the next empty line
+  bool closed_ = false;
+  int open_ = 0;  // idle, leased, recovering, or being opened
+  int opening_ = 0;
+  std::vector<ConnectionPtr> idle_;  // the one used last is used next: its caches are warm
+  std::deque<Waiter*> waiting_;      // first come, first served
+  std::unique_ptr<asio::thread_pool> openers_;
+
+  CancelSource closing_;  // ends attempts to connect
+  ReactorThread recovery_;
+  ReactorThread bulk_;
+  asio::execution_context inline_context_;
+};
+
+// A waiter's place in the queue; whoever leaves without having been served takes it along.
+class PgPool::Queued {
+ public:
+  Queued(PgPool& pool, Waiter& waiter) : pool_(pool), waiter_(waiter) {}
+  ~Queued() {
+    ConnectionPtr unwanted;
+    {
+      const Lock lock(pool_.mutex_);
+      std::erase(pool_.waiting_, &waiter_);
+      unwanted = std::move(waiter_.connection);
+    }
+    if (unwanted) pool_.Serve(std::move(unwanted));
+  }
+  Queued(const Queued&) = delete;
+  Queued& operator=(const Queued&) = delete;
+
+ private:
+  PgPool& pool_;
+  Waiter& waiter_;
+};
+
+auto PgPool::NoneFree(std::chrono::duration<double> waited) const {
+  const int idle = static_cast<int>(idle_.size());
+  char text[240];
+  std::snprintf(text, sizeof(text),
+                "no free connection after %.1f s: %d open, %d idle, %d in use, %d opening, "
+                "%zu waiting (max_connections=%d)",
+                waited.count(), open_ - opening_, idle, open_ - opening_ - idle, opening_,
+                waiting_.size(), options().connections_max);
+  return Busy(text);
+}
+
+Status PgPool::Open() {
+  MOLT_RETURN_IF_ERROR(CheckConninfo(options().conninfo));
+  MOLT_ASSIGN(OpenedSession session, OpenSession(options(), {}));
+  open_ = 1;
+  idle_.push_back(std::make_unique<PgConnection>(std::move(session), shared_));
+  idle_.back()->idle_since = Clock::now();
+  const Lock lock(mutex_);
+  while (open_ < options().connections_min) StartOpening();
+  return {};
+}
+
+// The idle connection used last that the server has not left. Precondition: the mutex is held.
+ConnectionPtr PgPool::TakeIdle(std::vector<ConnectionPtr>& ended) {
+  const auto now = Clock::now();
+  while (!idle_.empty()) {
+    ConnectionPtr connection = std::move(idle_.back());
+    idle_.pop_back();
+    const bool doubtful = now - connection->idle_since > kDoubtAfter;
+    if (!doubtful || !connection->HasNews()) return connection;
+    ended.push_back(std::move(connection));
+    --open_;
+  }
+  return nullptr;
+}
+
+Async<Lease> PgPool::Acquire(Access access, const ExecContext& context) {
+  MOLT_CO_RETURN_IF_ERROR(CheckContext(context));
+  const auto start = Clock::now();
+  Waiter waiter;
+  std::vector<ConnectionPtr> ended;  // closed without the mutex: declared before the lock
+  {
+    Lock lock(mutex_);
+    if (closed_) co_return PoolClosed();
+    if (ConnectionPtr connection = TakeIdle(ended)) {
+      co_return Lease(shared_from_this(), std::move(connection), access);
+    }
+    if (context.trial_end.IsSet()) co_return NoneFree({});
+    if (waiting_.size() >= options().waiting_max) co_return NoneFree({});
+    waiting_.push_back(&waiter);
+    if (static_cast<int>(waiting_.size()) > opening_ && open_ < options().connections_max) {
+      StartOpening();
+    }
+  }
+  ended.clear();
+  const Queued place(*this, waiter);
+  const Deadline until = context.deadline.Earlier(
+      Deadline::At(start + std::chrono::duration_cast<Clock::duration>(options().busy_wait_max)));
+  const Wake wake = co_await Event::Wait(waiter.event, context.reactor, until, context.cancel);
+  const Lock lock(mutex_);
+  if (waiter.connection) {
+    co_return Lease(shared_from_this(), std::move(waiter.connection), access);
+  }
+  if (waiter.error) co_return Fail(std::move(*waiter.error));
+  if (wake == Wake::kCancelled) co_return Cancelled("the request was cancelled");
+  const std::chrono::duration<double> waited = Clock::now() - start;
+  if (context.deadline.HasPassed()) {
+    co_return TimedOut("the timeout passed while waiting for a free connection (" +
+                       NoneFree(waited).value().message + ")");
+  }
+  co_return NoneFree(waited);
+}
+
+// -- Opening --------------------------------------------------------------------------------------
+
+// Precondition: the mutex is held.
+void PgPool::StartOpening() {
+  ++open_;
+  ++opening_;
+  if (!openers_) openers_ = std::make_unique<asio::thread_pool>(kOpeners);
+  asio::post(*openers_, [this] { OpenOne(); });
+}
+
+void PgPool::OpenOne() {
+  ExecContext context;
+  context.cancel = closing_.Token();
+  Result<OpenedSession> session = OpenSession(options(), context);
+  ConnectionPtr connection;
+  if (session) connection = std::make_unique<PgConnection>(std::move(*session), shared_);
+  {
+    const Lock lock(mutex_);
+    --opening_;
+    if (!connection) {
+      --open_;
+      // Who has waited longest is told why. The others have tries of their own, if there is room.
+      if (!waiting_.empty()) {
+        Waiter& first = *waiting_.front();
+        waiting_.pop_front();
+        first.error = std::move(session).error();
+        first.event->Notify();
+      }
+      GoneUnderLock();
+      return;
+    }
+  }
+  Serve(std::move(connection));
+}
+
+// Somebody may open a connection in place of one that is gone. Precondition: the mutex is held.
+void PgPool::GoneUnderLock() {
+  if (closed_ || open_ >= options().connections_max) return;
+  const bool wanted = static_cast<int>(waiting_.size()) > opening_;
+  if (wanted || open_ < options().connections_min) StartOpening();
+}
+
+void PgPool::Gone() {
+  const Lock lock(mutex_);
+  --open_;
+  GoneUnderLock();
+}
+
+// -- Coming back ----------------------------------------------------------------------------------
+
+// Gives a clean connection to who waits, or lays it aside.
+void PgPool::Serve(ConnectionPtr connection) {
+  std::vector<ConnectionPtr> ended;  // closed without the mutex: declared before the lock
+  const Lock lock(mutex_);
+  if (closed_) {
+    --open_;
+    ended.push_back(std::move(connection));
+    return;
+  }
+  if (!waiting_.empty()) {
+    Waiter& first = *waiting_.front();
+    waiting_.pop_front();
+    first.connection = std::move(connection);
+    first.event->Notify();
+    return;
+  }
+  const auto now = Clock::now();
+  connection->idle_since = now;
+  idle_.push_back(std::move(connection));
+  // Those unused for longest lie at the front.
+  while (open_ > options().connections_min &&
+         now - idle_.front()->idle_since > options().idle_max) {
+    ended.push_back(std::move(idle_.front()));
+    idle_.erase(idle_.begin());
+    --open_;
+  }
+}
+
+void PgPool::GiveBack(std::unique_ptr<Connection> connection, Access) {
+  ConnectionPtr returned(static_cast<PgConnection*>(connection.release()));
+  const bool too_old = Clock::now() - returned->opened_at > options().lifetime_max;
+  if (returned->IsBroken() || (too_old && returned->IsClean())) {
+    returned.reset();
+    return Gone();
+  }
+  if (returned->IsClean()) return Serve(std::move(returned));
+  StartRecovery(std::move(returned));
+}
+
+// Stopping what a connection runs takes a while, and nobody waits for it.
+void PgPool::StartRecovery(ConnectionPtr connection) {
+  {
+    const Lock lock(mutex_);
+    if (closed_) {
+      --open_;
+      return;  // `connection` is closed as it goes out of scope, after the lock
+    }
+  }
+  auto shared = std::make_shared<ConnectionPtr>(std::move(connection));
+  recovery_.Get().Post([this, shared] {
+    asio::co_spawn(InlineExecutor(inline_context_), Recover(std::move(*shared)),
+                   [](const std::exception_ptr&, const Status&) {});
+  });
+}
+
+Async<void> PgPool::Recover(ConnectionPtr connection) {
+  ExecContext context;
+  context.reactor = &recovery_.Get();
+  context.deadline = Deadline::After(kRecoveryTime);
+  const Status recovered = co_await connection->Recover(context);
+  if (recovered && connection->IsClean()) {
+    Serve(std::move(connection));
+  } else {
+    connection.reset();
+    Gone();
+  }
+  co_return Status();
+}
+
+// -- The end --------------------------------------------------------------------------------------
+
+void PgPool::Close() {
+  std::vector<ConnectionPtr> ended;
+  const Lock lock(mutex_);
+  closed_ = true;
+  ended.swap(idle_);
+  open_ -= static_cast<int>(ended.size());
+  for (Waiter* waiter : waiting_) {
+    waiter->error = PoolClosed().value();
+    waiter->event->Notify();
+  }
+  waiting_.clear();
+}
+
+// Ends the pool's threads, and with them what they still try.
+void PgPool::Shut() {
+  Close();
+  closing_.Cancel();
+  if (openers_) openers_->join();
+  recovery_.Stop();
+  bulk_.Stop();
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Pool>> OpenPostgres(const PostgresOptions& options) {
+  auto pool = std::make_shared<PgPool>(options);
+  MOLT_RETURN_IF_ERROR(pool->Open());
+  return pool;
+}
+
+}  // namespace molt::db::postgres

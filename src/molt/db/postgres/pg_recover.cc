@@ -1,0 +1,74 @@
+// Making a connection fit for the next caller again.
+#include <array>
+#include <utility>
+
+#include "molt/db/postgres/pg_connection.h"
+
+namespace molt::db::postgres {
+
+namespace {
+
+// What a session keeps beyond a transaction, and how to let go of it. DISCARD ALL would also drop
+// the statements that are prepared. The last one runs alone, outside of a transaction block.
+constexpr std::array<std::string_view, 7> kResets = {
+    "CLOSE ALL",
+    "SET SESSION AUTHORIZATION DEFAULT",
+    "RESET ALL",
+    "UNLISTEN *",
+    "DISCARD SEQUENCES",
+    "DISCARD TEMP",
+    "SELECT pg_catalog.pg_advisory_unlock_all()",
+};
+
+constexpr int kBarriersMax = 3;
+
+}  // namespace
+
+Async<void> PgConnection::Recover(ExecContext context) {
+  if (link_->is_broken()) co_return Closed("the connection is broken");
+  current_ = {};
+  if (!in_exchange_) link_->out().clear();  // a request that was never sent
+  bool cancelled = false;
+  if (in_exchange_) {
+    cancelled = true;
+    MOLT_CO_RETURN_IF_ERROR(co_await RequestCancel(link_->transport(), key_, context));
+    MOLT_CO_RETURN_IF_ERROR(co_await DrainToReady(context));
+  }
+  // The request has been delivered: its signal reaches the backend before anything that is sent
+  // from here on. If it came too late for its own statement, it hits this one, or none.
+  in_block_ = false;
+  block_writes_ = false;
+  for (int barrier = 0; cancelled || transaction_ != 'I'; ++barrier) {
+    const Status ended = co_await RunControl("ROLLBACK", context);
+    if (ended) {
+      cancelled = false;
+      continue;
+    }
+    if (in_exchange_ || link_->is_broken() || barrier >= kBarriersMax) co_return ended;
+  }
+  if (needs_reset_) MOLT_CO_RETURN_IF_ERROR(co_await ResetSession(context));
+  co_return Status();
+}
+
+Async<void> PgConnection::ResetSession(const ExecContext& context) {
+  request_.Begin(link_->out());
+  std::string expected;
+  for (const std::string_view sql : kResets) {
+    MOLT_CO_RETURN_IF_ERROR(request_.Parse("", sql, {}));
+    MOLT_CO_RETURN_IF_ERROR(request_.Run(""));
+    // Each in a transaction of its own: DISCARD does not run in one with others.
+    MOLT_CO_RETURN_IF_ERROR(request_.Sync());
+  }
+  request_.TakeExpected();
+  in_exchange_ = true;
+  MOLT_CO_RETURN_IF_ERROR(co_await link_->Send(context));
+  for (std::size_t i = 0; i < kResets.size(); ++i) {
+    in_exchange_ = true;
+    MOLT_CO_RETURN_IF_ERROR(co_await DrainToReady(context));
+  }
+  // Roles and settings that were changed may have changed what the statements mean.
+  needs_reset_ = false;
+  co_return Status();
+}
+
+}  // namespace molt::db::postgres

@@ -1,0 +1,31 @@
+// Describe: asks what a prepared statement takes and gives, or what a portal gives.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "molt/base/status.h"
+#include "molt/db/postgres/protocol/message.h"
+#include "molt/db/postgres/protocol/named_object.h"
+#include "molt/db/postgres/protocol/wire.h"
+
+namespace molt::db::postgres::protocol {
+
+struct Describe {
+  char kind = kStatement;  // or kPortal
+  std::string_view name;
+
+  // InvalidQuery, with nothing appended, for a NUL inside the name or more than 10,000 bytes.
+  [[nodiscard]] Status Encode(std::string& out) const {
+    return EncodeNamedObject(out, kDescribe, kind, name);
+  }
+  // The name of the result points into `body`.
+  [[nodiscard]] static Result<Describe> Decode(std::string_view body) {
+    Describe message;
+    if (!DecodeNamedObject(body, message.kind, message.name))
+      return Malformed("Describe", "client");
+    return message;
+  }
+};
+
+}  // namespace molt::db::postgres::protocol

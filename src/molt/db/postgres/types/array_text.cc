@@ -1,0 +1,77 @@
+// Arrays of types that are read as text: {a,"b c",NULL}, or [0:1]={a,b}.
+#include <variant>
+
+#include "molt/db/postgres/types/type_codec.h"
+
+namespace molt::db::postgres {
+
+namespace {
+
+using types::Value;
+
+class ArrayParser {
+ public:
+  ArrayParser(const Decoder& element, std::string_view text) : element_(element), rest_(text) {}
+
+  // All of the text.
+  [[nodiscard]] bool Parse(Value& out) {
+    if (rest_.starts_with('[')) {  // lower bounds, which are not kept
+      const std::size_t equals = rest_.find('=');
+      if (equals == std::string_view::npos) return false;
+      rest_.remove_prefix(equals + 1);
+    }
+    return ParseList(out, 1) && rest_.empty();
+  }
+
+ private:
+  bool Take(char c) {
+    if (!rest_.starts_with(c)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  bool ParseList(Value& out, std::size_t depth) {
+    if (depth > kArrayDimensionsMax || !Take('{')) return false;
+    types::ListItems list;
+    if (!Take('}')) {
+      do {
+        Value& item = list.values.emplace_back();
+        if (rest_.starts_with('{') ? !ParseList(item, depth + 1) : !ParseItem(item)) return false;
+      } while (Take(','));
+      if (!Take('}')) return false;
+    }
+    out = types::List(std::move(list));
+    return true;
+  }
+
+  bool ParseItem(Value& out) {
+    if (Take('"')) return ParseQuoted(out);
+    const std::size_t end = rest_.find_first_of(",}");
+    if (end == std::string_view::npos || end == 0) return false;
+    const std::string_view item = rest_.substr(0, end);
+    rest_.remove_prefix(end);
+    return item == "NULL" || element_.read(element_, item, out);
+  }
+
+  bool ParseQuoted(Value& out) {
+    std::string item;
+    while (!Take('"')) {
+      Take('\\');
+      if (rest_.empty()) return false;
+      item += rest_.front();
+      rest_.remove_prefix(1);
+    }
+    return element_.read(element_, item, out);
+  }
+
+  const Decoder& element_;
+  std::string_view rest_;
+};
+
+}  // namespace
+
+bool ReadArrayText(const Decoder& self, std::string_view cell, Value& out) {
+  return ArrayParser(*self.element, cell).Parse(out);
+}
+
+}  // namespace molt::db::postgres
