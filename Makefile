@@ -5,9 +5,9 @@
 setup: ## system packages, .venv, the compiled extension
 	@scripts/setup.sh test demo
 
-demo: ## the main job on real data (TPC-H in SQLite)
+demo: ## the main job on real data (TPC-H), in SQLite or PG=postgresql://…
 	@scripts/setup.sh demo
-	@.venv/bin/python examples/demo/demo.py $(ARGS)
+	@.venv/bin/python examples/demo/demo.py $(if $(PG),--postgres '$(PG)') $(ARGS)
 
 test: ## all tests, C++ and Python; ARGS go to pytest, CPP=0 leaves the C++ tests out
 	@scripts/test.sh $(ARGS)
@@ -15,7 +15,7 @@ test: ## all tests, C++ and Python; ARGS go to pytest, CPP=0 leaves the C++ test
 check: ## format, lint, types, arrows between rooms
 	@scripts/check.sh
 
-bench: ## benchmarks, all or WHAT=builder, sqlite_small, sqlite_bulk
+bench: ## benchmarks, all or WHAT=builder, sqlite_small, sqlite_bulk, pg_bulk, pg_small, pg_copy_in
 	@scripts/setup.sh bench
 	@.venv/bin/python benchmarks/run.py $(WHAT) $(ARGS)
 

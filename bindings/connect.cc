@@ -1,7 +1,12 @@
 #include "connect.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
+#include <string_view>
 
+#include "molt/db/postgres/conninfo.h"
+#include "molt/db/postgres/pg_pool.h"
 #include "molt/db/sqlite/sqlite_options.h"
 #include "molt/db/sqlite/sqlite_pool.h"
 #include "molt/db/url.h"
@@ -10,7 +15,15 @@ namespace molt::bindings {
 
 namespace {
 
-Result<std::shared_ptr<db::Pool>> OpenSqliteUrl(const db::Url& url, const ConnectOptions& options) {
+Result<std::shared_ptr<db::Pool>> OpenSqliteUrl(const std::string& text,
+                                                const ConnectOptions& options) {
+  MOLT_ASSIGN(const db::Url url, db::ParseUrl(text));
+  // "sqlite://app.db" would otherwise be taken for a path; its host would be "app.db".
+  if (!text.substr(text.find("://") + 3).starts_with('/')) {
+    return InvalidQuery(
+        "a sqlite URL has three slashes before a relative path (sqlite:///app.db) and four "
+        "before an absolute one (sqlite:////srv/app.db)");
+  }
   db::sqlite::SqliteOptions sqlite;
   sqlite.path = url.path;
   sqlite.memory = url.path == ":memory:" || url.path.empty();
@@ -34,32 +47,60 @@ Result<std::shared_ptr<db::Pool>> OpenSqliteUrl(const db::Url& url, const Connec
   return db::sqlite::OpenSqlite(sqlite);
 }
 
+Result<std::shared_ptr<db::Pool>> OpenPostgresUrl(const std::string& text,
+                                                  const ConnectOptions& options) {
+  db::postgres::PostgresOptions postgres;
+  postgres.conninfo = db::postgres::NormalizeConninfo(text);
+  postgres.connections_min = options.min_connections;
+  postgres.connections_max = options.max_connections;
+  postgres.connect_timeout = db::postgres::Seconds(options.connect_timeout);
+  postgres.busy_wait_max = db::postgres::Seconds(options.max_wait);
+  postgres.idle_max = db::postgres::Seconds(options.max_idle);
+  postgres.lifetime_max = db::postgres::Seconds(options.max_lifetime);
+  postgres.statement_cache_size = options.statement_cache_size;
+  postgres.allow_superuser = options.allow_superuser;
+  return db::postgres::OpenPostgres(postgres);
+}
+
 struct Driver {
   std::string_view scheme;
-  Result<std::shared_ptr<db::Pool>> (*open)(const db::Url&, const ConnectOptions&);
+  Result<std::shared_ptr<db::Pool>> (*open)(const std::string&, const ConnectOptions&);
 };
 // One line a driver.
 constexpr std::array kDrivers = {
     Driver{"sqlite", OpenSqliteUrl},
+    Driver{"postgresql", OpenPostgresUrl},
+    Driver{"postgres", OpenPostgresUrl},
 };
+
+// Of a URL, in lower case. Keywords and values (host=… dbname=…) are what libpq takes as well.
+Result<std::string> SchemeOf(std::string_view text) {
+  const std::size_t end = text.find("://");
+  if (end == std::string_view::npos && text.find('=') != std::string_view::npos) {
+    return std::string("postgresql");
+  }
+  if (end == std::string_view::npos || end == 0) {
+    return InvalidQuery(
+        "a database URL starts with its kind, such as sqlite:///app.db or "
+        "postgresql://host/database; a path alone is not one");
+  }
+  std::string scheme(text.substr(0, end));
+  std::transform(scheme.begin(), scheme.end(), scheme.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return scheme;
+}
 
 }  // namespace
 
 Result<std::shared_ptr<db::Pool>> OpenPool(const std::string& text, const ConnectOptions& options) {
-  MOLT_ASSIGN(const db::Url url, db::ParseUrl(text));
+  MOLT_ASSIGN(const std::string scheme, SchemeOf(text));
   for (const Driver& driver : kDrivers) {
-    if (driver.scheme != url.scheme) continue;
-    // "sqlite://app.db" would otherwise be taken for a path; its host would be "app.db".
-    if (driver.scheme == "sqlite" && !text.substr(text.find("://") + 3).starts_with('/')) {
-      return InvalidQuery(
-          "a sqlite URL has three slashes before a relative path (sqlite:///app.db) and four "
-          "before an absolute one (sqlite:////srv/app.db)");
-    }
-    return driver.open(url, options);
+    if (driver.scheme == scheme) return driver.open(text, options);
   }
-  return Unsupported("cannot connect to a \"" + url.scheme +
-                     "\" database: this version runs queries on sqlite:///file.db and "
-                     "sqlite:///:memory:, and compiles them for the others with .sql(dialect)");
+  return Unsupported("cannot connect to a \"" + scheme +
+                     "\" database: this version runs queries on sqlite:///file.db, "
+                     "sqlite:///:memory: and postgresql://host/database, and compiles them for "
+                     "the others with .sql(dialect)");
 }
 
 }  // namespace molt::bindings

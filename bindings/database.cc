@@ -15,7 +15,7 @@
 #include "exprs.h"
 #include "molt/db/url.h"
 #include "pending.h"
-#include "rows_source.h"
+#include "writing.h"
 
 namespace molt::bindings {
 
@@ -23,58 +23,6 @@ namespace {
 
 // How often this process has been forked off; a handle of another generation is a parent's.
 std::atomic<std::uint64_t> fork_generation = 0;
-
-db::TableName NameOf(nb::handle table) {
-  if (PyUnicode_Check(table.ptr())) {
-    const query::Table parsed(nb::cast<std::string>(table));
-    return {parsed->schema, parsed->name};
-  }
-  const query::Table ref = ToTable(table);
-  return {ref->schema, ref->name};
-}
-
-// Column names for rows that bring none: the table's, in its order.
-std::vector<std::string> ColumnsOf(engine::Database& db, const db::TableName& table) {
-  Result<types::Schema> schema = [&] {
-    const nb::gil_scoped_release release;
-    return db.RunBlocking<types::Schema>(db.DescribeTable(table, {}));
-  }();
-  std::vector<std::string> names;
-  for (const types::Field& field : ValueOrRaise(std::move(schema))) names.push_back(field.name);
-  return names;
-}
-
-// Of a column named twice SQLite would silently drop one value.
-void RefuseTwins(std::vector<std::string> names) {
-  std::sort(names.begin(), names.end());
-  const auto twin = std::adjacent_find(names.begin(), names.end());
-  if (twin != names.end()) RaiseInvalid("the column \"" + *twin + "\" is named twice");
-}
-
-std::unique_ptr<Pending> Insert(nb::handle self, nb::handle table, nb::handle rows,
-                                std::optional<std::vector<std::string>> columns,
-                                std::int64_t batch_rows, nb::object on_progress,
-                                std::optional<double> timeout) {
-  db::TableName name = NameOf(table);
-  std::shared_ptr<PythonSource> source = MakeSource(rows, batch_rows, std::move(on_progress));
-  std::vector<std::string> names;
-  if (columns) {
-    names = std::move(*columns);
-  } else if (auto own = source->OwnColumns()) {
-    names = std::move(*own);
-  } else {
-    names = ColumnsOf(nb::cast<DatabaseHandle&>(self).Get(), name);
-  }
-  RefuseTwins(names);
-  source->SetColumns(names);
-  return MakePending<std::int64_t>(
-      "insert", nb::borrow(self), timeout,
-      [name, names, source](engine::Database& db, const db::ExecContext& context) {
-        return db.Insert(name, names, source, context);
-      },
-      [](std::int64_t inserted) { return nb::object(nb::int_(inserted)); },
-      [source] { source->Rethrow(); });
-}
 
 }  // namespace
 
@@ -88,13 +36,18 @@ DatabaseHandle::DatabaseHandle(std::string url, ConnectOptions options)
 DatabaseHandle::~DatabaseHandle() {
   if (!database_) return;
   if (fork_generation_ != fork_generation) {
-    // The parent's handles, locks and threads: nothing of them can be touched here.
-    static_cast<void>(database_.release());
+    Abandon();
     return;
   }
   // Waits for running requests, which may need the GIL to end.
   const nb::gil_scoped_release release;
+  database_->Shutdown();
   database_.reset();
+}
+
+// The parent's handles, locks and threads: nothing of them can be touched here.
+void DatabaseHandle::Abandon() {
+  if (database_) new std::shared_ptr<engine::Database>(std::move(database_));
 }
 
 void DatabaseHandle::Open() {
@@ -104,16 +57,19 @@ void DatabaseHandle::Open() {
   }();
   engine::DatabaseOptions options;
   if (options_.timeout) options.timeout = std::chrono::duration<double>(*options_.timeout);
-  options.threads = static_cast<std::size_t>(options_.max_readers) + 1;
-  database_ = std::make_unique<engine::Database>(ValueOrRaise(std::move(pool)), options);
+  // As many as can work at a time; a blocking driver has one connection that writes as well.
+  options.threads =
+      static_cast<std::size_t>(std::max(options_.max_readers, options_.max_connections)) + 1;
+  database_ = std::make_shared<engine::Database>(ValueOrRaise(std::move(pool)), options);
   fork_generation_ = fork_generation;
 }
 
 engine::Database& DatabaseHandle::Get() {
   if (closed_) Raise({ErrorCode::kClosed, "the database " + shown_url_ + " is closed", {}, false});
   if (fork_generation_ != fork_generation) {
-    engine::Database* parents = database_.release();
-    if (parents != nullptr && parents->IsProcessLocal()) {
+    const bool is_process_local = database_ != nullptr && database_->IsProcessLocal();
+    Abandon();
+    if (is_process_local) {
       closed_ = true;
       Raise({ErrorCode::kClosed,
              "the in-memory database of the parent process cannot be used after a fork; connect "
@@ -136,41 +92,56 @@ void DatabaseHandle::Close() {
 void BindDatabase(nb::module_& m) {
   pthread_atfork(nullptr, nullptr, [] { ++fork_generation; });
 
-  nb::class_<DatabaseHandle>(m, "Database", "An open database; from connect(url).")
-      .def(
-          "__init__",
-          [](DatabaseHandle* self, const std::string& url, std::optional<double> timeout,
-             int max_readers, std::int64_t statement_cache_size) {
-            if (max_readers < 1) RaiseInvalid("max_readers must be at least 1");
-            if (statement_cache_size < 0) RaiseInvalid("statement_cache_size must not be negative");
-            new (self) DatabaseHandle(
-                url, {timeout, max_readers, static_cast<std::size_t>(statement_cache_size)});
-          },
-          nb::arg("url"), nb::kw_only(), nb::arg("timeout") = nb::none(),
-          nb::arg("max_readers") = 4, nb::arg("statement_cache_size") = 256,
-          nb::sig("def __init__(self, url: str, *, timeout: float | None = None,"
-                  " max_readers: int = 4, statement_cache_size: int = 256) -> None"))
+  auto cls = nb::class_<DatabaseHandle>(m, "Database", "An open database; from connect(url).");
+  BindWriting(cls);
+  cls.def(
+         "__init__",
+         [](DatabaseHandle* self, const std::string& url, std::optional<double> timeout,
+            int max_readers, std::int64_t statement_cache_size, int max_connections,
+            int min_connections, double connect_timeout, double max_wait, double max_idle,
+            double max_lifetime, bool allow_superuser) {
+           if (max_readers < 1) RaiseInvalid("max_readers must be at least 1");
+           if (statement_cache_size < 0) RaiseInvalid("statement_cache_size must not be negative");
+           if (max_connections < 1) RaiseInvalid("max_connections must be at least 1");
+           if (min_connections < 0 || min_connections > max_connections) {
+             RaiseInvalid("min_connections must be from 0 to max_connections");
+           }
+           new (self) DatabaseHandle(
+               url, {timeout, max_readers, static_cast<std::size_t>(statement_cache_size),
+                     max_connections, min_connections, connect_timeout, max_wait, max_idle,
+                     max_lifetime, allow_superuser});
+         },
+         nb::arg("url"), nb::kw_only(), nb::arg("timeout") = nb::none(), nb::arg("max_readers") = 4,
+         nb::arg("statement_cache_size") = 256, nb::arg("max_connections") = 10,
+         nb::arg("min_connections") = 0, nb::arg("connect_timeout") = 10.0,
+         nb::arg("max_wait") = 30.0, nb::arg("max_idle") = 600.0, nb::arg("max_lifetime") = 3600.0,
+         nb::arg("allow_superuser") = false,
+         nb::sig("def __init__(self, url: str, *, timeout: float | None = None,"
+                 " max_readers: int = 4, statement_cache_size: int = 256,"
+                 " max_connections: int = 10, min_connections: int = 0,"
+                 " connect_timeout: float = 10.0, max_wait: float = 30.0,"
+                 " max_idle: float = 600.0, max_lifetime: float = 3600.0,"
+                 " allow_superuser: bool = False) -> None"))
       .def_prop_ro("url", &DatabaseHandle::url, "The URL, without a password.")
       .def_prop_ro(
           "dialect", [](DatabaseHandle& self) { return std::string(self.Get().dialect().name); },
           "The name of its SQL dialect.")
-      .def("insert", &Insert, nb::arg("table"), nb::arg("rows").none(),
-           nb::arg("columns") = nb::none(), nb::arg("batch_rows") = 10'000,
-           nb::arg("on_progress") = nb::none(), nb::arg("timeout") = nb::none(),
-           nb::sig("def insert(self, table: typing.Any, rows: typing.Any,"
-                   " columns: collections.abc.Sequence[str] | None = None,"
-                   " batch_rows: int = 10000,"
-                   " on_progress: collections.abc.Callable[[int], object] | None = None,"
-                   " timeout: float | None = None) -> Pending[int]"),
-           "Inserts rows in one transaction, all or nothing, and gives their number. `rows` are "
-           "tuples or dicts, or Arrow data (anything with __arrow_c_stream__). `on_progress` is "
-           "called with the number of rows so far.")
+      .def(
+          "execute",
+          [](nb::handle self, nb::handle statement, const nb::object& timeout) {
+            return statement.attr("on")(self).attr("execute")(nb::arg("timeout") = timeout);
+          },
+          nb::arg("statement"), nb::kw_only(), nb::arg("timeout") = nb::none(),
+          nb::sig("def execute(self, statement: Query | Raw, *, timeout: float | None = None)"
+                  " -> Pending[ExecuteResult]"),
+          "Runs a statement that writes (one made by raw()).")
       .def(
           "_describe",
           [](nb::handle self, nb::handle table) {
             return MakePending<types::Schema>(
                 "reflect", nb::borrow(self), std::nullopt,
-                [name = NameOf(table)](engine::Database& db, const db::ExecContext& context) {
+                [name = NameOf(table)](engine::Database& db,
+                                       const engine::RequestContext& context) {
                   return db.DescribeTable(name, context);
                 },
                 [](const types::Schema& schema) {
@@ -189,13 +160,27 @@ void BindDatabase(nb::module_& m) {
           [](nb::handle self) {
             return MakePending<std::vector<std::string>>(
                        "table_names", nb::borrow(self), std::nullopt,
-                       [](engine::Database& db, const db::ExecContext& context) {
+                       [](engine::Database& db, const engine::RequestContext& context) {
                          return db.TableNames(context);
                        },
                        [](const std::vector<std::string>& names) { return nb::cast(names); })
                 ->Result(std::nullopt);
           },
           nb::sig("def table_names(self) -> list[str]"), "Its tables and views.")
+      .def(
+          "transaction",
+          [](nb::handle self, const nb::object& isolation, bool readonly,
+             const nb::object& timeout) {
+            return nb::module_::import_("molt_sql._transaction")
+                .attr("Transaction")(self, isolation, readonly, timeout);
+          },
+          nb::kw_only(), nb::arg("isolation") = nb::none(), nb::arg("readonly") = false,
+          nb::arg("timeout") = nb::none(),
+          nb::sig("def transaction(self, *, isolation: str | None = None, readonly: bool = False,"
+                  " timeout: float | None = None) -> Transaction"),
+          "A transaction, for `async with` or `with`: committed at the end of the block, rolled "
+          "back if it raises. `isolation` is \"read committed\", \"repeatable read\" or "
+          "\"serializable\". `timeout` is for the wait until it has begun.")
       .def("close", &DatabaseHandle::Close,
            "Later calls raise ClosedError; what runs comes to its end.")
       .def(

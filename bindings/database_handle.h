@@ -17,6 +17,14 @@ struct ConnectOptions {
   std::optional<double> timeout;  // seconds
   int max_readers = 4;
   std::size_t statement_cache_size = 256;
+  // PostgreSQL: see postgres_options.h.
+  int max_connections = 10;
+  int min_connections = 0;
+  double connect_timeout = 10;
+  double max_wait = 30;
+  double max_idle = 600;
+  double max_lifetime = 3600;
+  bool allow_superuser = false;
 };
 
 // How often this process has been forked off: what was made in another generation is a parent's.
@@ -31,21 +39,36 @@ class DatabaseHandle {
 
   // The open database. Raises ClosedError; after a fork the child gets one of its own.
   engine::Database& Get();
+  // The same for what has begun and may come to its end, even if the database is closed by now.
+  // Precondition: it was begun in this process.
+  engine::Database& GetOpened() { return *database_; }
   void Close();
   [[nodiscard]] const std::string& url() const { return shown_url_; }
   [[nodiscard]] bool IsClosed() const { return closed_; }
 
  private:
   void Open();
+  void Abandon();
 
   const std::string url_;
   const std::string shown_url_;  // without a password
   const ConnectOptions options_;
-  std::unique_ptr<engine::Database> database_;
+  std::shared_ptr<engine::Database> database_;
   std::uint64_t fork_generation_ = 0;
   bool closed_ = false;
 };
 
+// Where a request runs.
+struct Target {
+  engine::Database& database;
+  std::shared_ptr<engine::Transaction> transaction;  // or none
+};
+// Of a Database or a Transaction. Raises ClosedError, or InvalidQueryError for a transaction that
+// has not begun or has ended.
+[[nodiscard]] Target TargetOf(nb::handle object);
+[[nodiscard]] bool IsTarget(nb::handle object);
+
 void BindDatabase(nb::module_& m);
+void BindTransactions(nb::module_& m);
 
 }  // namespace molt::bindings

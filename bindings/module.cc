@@ -18,5 +18,6 @@ NB_MODULE(_molt, m) {
   BindPending(m);
   BindResults(m);
   BindDatabase(m);
+  BindTransactions(m);
   BindQueries(m, table);
 }

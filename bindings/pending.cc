@@ -1,12 +1,7 @@
 #include "pending.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cmath>
 #include <ctime>
-#include <system_error>
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/unique_ptr.h>
@@ -19,6 +14,15 @@ namespace {
 // A queue and the futures that wait for its numbers. All calls hold the GIL.
 class CompletionPort {
  public:
+  CompletionPort() = default;
+  ~CompletionPort() {
+    // What still waits holds the queue itself, and connections, which go back without the GIL.
+    const nb::gil_scoped_release release;
+    queue_->reactor().Clear();
+  }
+  CompletionPort(const CompletionPort&) = delete;
+  CompletionPort& operator=(const CompletionPort&) = delete;
+
   std::uint64_t Add(nb::object future) {
     const std::uint64_t id = next_id_++;
     futures_[nb::int_(id)] = std::move(future);
@@ -32,14 +36,18 @@ class CompletionPort {
     return true;
   }
   void Drain() {
-    for (const std::uint64_t id : queue_->Drain()) {
+    const std::vector<std::uint64_t> done = [&] {
+      const nb::gil_scoped_release release;
+      return queue_->Drain();
+    }();
+    for (const std::uint64_t id : done) {
       const nb::object future = futures_.attr("pop")(id, nb::none());
       if (future.is_none() || nb::cast<bool>(future.attr("done")())) continue;
       future.attr("set_result")(nb::none());
     }
   }
   std::uint64_t done_in_a_row = 0;
-  [[nodiscard]] int Fileno() const { return queue_->fd(); }
+  [[nodiscard]] int Fileno() const { return queue_->reactor().fd(); }
   [[nodiscard]] const std::shared_ptr<CompletionQueue>& queue() const { return queue_; }
 
  private:
@@ -83,29 +91,23 @@ Deadline DeadlineAfter(std::optional<double> seconds) {
 
 }  // namespace
 
-CompletionQueue::CompletionQueue() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-}
-
-CompletionQueue::~CompletionQueue() { close(fd_); }
-
 void CompletionQueue::Push(std::uint64_t id) {
-  const std::lock_guard lock(mutex_);
-  done_.push_back(id);
-  if (done_.size() > 1) return;  // the loop has been woken already
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(fd_, &one, sizeof(one));
+  {
+    const std::lock_guard lock(mutex_);
+    done_.push_back(id);
+    if (done_.size() > 1) return;  // the loop has been woken already
+  }
+  reactor_.Post([] {});
 }
 
 std::vector<std::uint64_t> CompletionQueue::Drain() {
+  reactor_.Poll();
   const std::lock_guard lock(mutex_);
-  std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t got = read(fd_, &count, sizeof(count));
   return std::exchange(done_, {});
 }
 
-Pending::Pending(std::string name, nb::object database, std::optional<double> timeout)
-    : name_(std::move(name)), database_(std::move(database)), timeout_(timeout) {}
+Pending::Pending(std::string name, nb::object target, std::optional<double> timeout)
+    : name_(std::move(name)), target_(std::move(target)), timeout_(timeout) {}
 
 Pending::~Pending() {
   // Whatever waits or runs has nobody to wait for it.
@@ -130,16 +132,19 @@ void Pending::MarkUsed() {
   used_ = true;
 }
 
-db::ExecContext Pending::Context(std::optional<double> timeout) const {
+engine::RequestContext Pending::Context(const Target& target, std::optional<double> timeout) const {
   db::ExecContext context;
   context.deadline = DeadlineAfter(timeout_).Earlier(DeadlineAfter(timeout));
-  return context;
+  engine::RequestContext request = target.database.WithDefaults(std::move(context));
+  request.transaction = target.transaction;
+  return request;
 }
 
 nb::object Pending::Result(std::optional<double> timeout) {
   MarkUsed();
-  engine::Database& db = nb::cast<DatabaseHandle&>(database_).Get();
-  db::ExecContext context = db.WithDefaults(Context(timeout));
+  const Target target = TargetOf(target_);
+  engine::Database& db = target.database;
+  engine::RequestContext context = Context(target, timeout);
   if (IsMainThread()) context.cancel = SignalSource().Token();
   {
     const nb::gil_scoped_release release;
@@ -169,24 +174,29 @@ bool Pending::GiveUp(Error error) {
 bool Pending::Try() {
   MarkUsed();
   tried_ = true;
-  engine::Database& db = nb::cast<DatabaseHandle&>(database_).Get();
-  const db::ExecContext context = db.WithDefaults(Context(std::nullopt));
+  const Target target = TargetOf(target_);
+  engine::Database& db = target.database;
+  const engine::RequestContext context = Context(target, std::nullopt);
   const nb::gil_scoped_release release;
   return RunTrial(db, context);
 }
 
 std::optional<double> Pending::Start(std::shared_ptr<CompletionQueue> queue, std::uint64_t id) {
   if (!tried_) MarkUsed();
-  engine::Database& db = nb::cast<DatabaseHandle&>(database_).Get();
-  db::ExecContext context = db.WithDefaults(Context(std::nullopt));
+  const Target target = TargetOf(target_);
+  engine::Database& db = target.database;
+  engine::RequestContext context = Context(target, std::nullopt);
   context.cancel = cancel_.emplace().Token();
   turn_ = std::make_shared<Turn>();
+  if (db.IsAsynchronous() && !holds_connection_ && !needs_thread_) {
+    context.reactor = &queue->reactor();
+  }
   done_ = [queue = std::move(queue), id] { queue->Push(id); };
   {
     const nb::gil_scoped_release release;
     Submit(db, context, turn_, done_);
   }
-  if (!context.deadline.IsSet()) return std::nullopt;
+  if (!context.deadline.IsSet() || context.reactor != nullptr) return std::nullopt;
   const std::chrono::duration<double> left = context.deadline.When() - Deadline::Clock::now();
   return std::max(left.count(), 0.0);
 }

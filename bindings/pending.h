@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -19,23 +20,22 @@
 
 namespace molt::bindings {
 
-// Finished requests of one event loop. Worker threads put numbers in and never touch Python; the
-// loop watches the descriptor and resolves the futures of those numbers.
+// Where the requests of one event loop wait, and the numbers of those that are done. Whoever is
+// done with one puts its number in and never touches Python; the loop watches the reactor's
+// descriptor and resolves the futures of those numbers.
 class CompletionQueue {
  public:
-  CompletionQueue();
-  ~CompletionQueue();
-  CompletionQueue(const CompletionQueue&) = delete;
-  CompletionQueue& operator=(const CompletionQueue&) = delete;
-
+  // From any thread.
   void Push(std::uint64_t id);
+  // On the loop's thread, without the GIL.
   std::vector<std::uint64_t> Drain();
-  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] Reactor& reactor() { return reactor_; }
 
  private:
-  const int fd_;  // eventfd
   std::mutex mutex_;
   std::vector<std::uint64_t> done_;
+  // Last, so that it goes first: requests that it destroys may still push.
+  Reactor reactor_;
 };
 
 // Whether a submitted request has begun. Until then it can be given up at once, without the
@@ -65,7 +65,7 @@ Async<T> RunInTurn(std::shared_ptr<Turn> turn, Async<T> request) {
 
 class Pending {
  public:
-  Pending(std::string name, nb::object database, std::optional<double> timeout);
+  Pending(std::string name, nb::object target, std::optional<double> timeout);
   virtual ~Pending();
   Pending(const Pending&) = delete;
   Pending& operator=(const Pending&) = delete;
@@ -75,8 +75,8 @@ class Pending {
   // Runs it here and now if that takes no longer than a thread would take to wake up, then Take()
   // gives the result; false if it must be started.
   bool Try();
-  // Starts it on the database's threads; `id` goes to the queue when it is done, then Take() gives
-  // the result. Returns the seconds until its deadline, if it has one: Expire() is due then.
+  // Starts it; `id` goes to the queue when it is done, then Take() gives the result. Returns the
+  // seconds until its deadline, if it may wait for a thread: Expire() is due then.
   std::optional<double> Start(std::shared_ptr<CompletionQueue> queue, std::uint64_t id);
   void Cancel();
   // The deadline has passed. What runs notices by itself, what waits for a thread cannot.
@@ -84,29 +84,35 @@ class Pending {
   virtual nb::object Take() = 0;
   // What works on a connection that it holds already never waits behind those who wait for one.
   void SetHoldsConnection() { holds_connection_ = true; }
+  // What blocks while Python makes rows for it must not run on an event loop's thread.
+  void SetNeedsThread() { needs_thread_ = true; }
 
  protected:
-  virtual void RunBlocking(engine::Database& db, const db::ExecContext& context) = 0;
+  virtual void RunBlocking(engine::Database& db, const engine::RequestContext& context) = 0;
   // See engine::Database::TryFetch. Called without the GIL.
-  virtual bool RunTrial(engine::Database&, const db::ExecContext&) { return false; }
-  virtual void Submit(engine::Database& db, const db::ExecContext& context,
+  virtual bool RunTrial(engine::Database&, const engine::RequestContext&) { return false; }
+  virtual void Submit(engine::Database& db, const engine::RequestContext& context,
                       std::shared_ptr<Turn> turn, std::function<void()> done) = 0;
   virtual void SetError(Error error) = 0;
+  // On a thread of the database if there is no reactor to wait with.
   [[nodiscard]] bool holds_connection() const { return holds_connection_; }
 
  private:
   // True if it had not begun, and never will.
   bool GiveUp(Error error);
   void MarkUsed();
-  [[nodiscard]] db::ExecContext Context(std::optional<double> timeout) const;
+  // With the database's own timeout, and the transaction if it runs in one.
+  [[nodiscard]] engine::RequestContext Context(const Target& target,
+                                               std::optional<double> timeout) const;
 
-  const std::string name_;     // of the method that made it
-  const nb::object database_;  // kept alive while this is
+  const std::string name_;   // of the method that made it
+  const nb::object target_;  // a Database or a Transaction, kept alive while this is
   const std::optional<double> timeout_;
   std::optional<CancelSource> cancel_;  // this and the next two: once started
   std::shared_ptr<Turn> turn_;
   std::function<void()> done_;
   bool holds_connection_ = false;
+  bool needs_thread_ = false;
   bool used_ = false;
   bool tried_ = false;
 };
@@ -129,24 +135,31 @@ class PendingOf : public Pending {
       if (on_error_) on_error_();
       Raise(outcome.error());
     }
-    return convert_(std::move(*outcome));
+    if constexpr (std::is_void_v<T>) {
+      return convert_();
+    } else {
+      return convert_(std::move(*outcome));
+    }
   }
 
  protected:
-  void RunBlocking(engine::Database& db, const db::ExecContext& context) override {
+  void RunBlocking(engine::Database& db, const engine::RequestContext& context) override {
     *outcome_ = db.RunBlocking<T>(make_(db, context));
   }
-  void Submit(engine::Database& db, const db::ExecContext& context, std::shared_ptr<Turn> turn,
-              std::function<void()> done) override {
-    // The outcome outlives this object, which Python may drop before the thread is done.
-    db.Submit<T>(
-        RunInTurn<T>(turn, make_(db, context)),
-        [outcome = outcome_, turn, done = std::move(done)](molt::Result<T> result) {
-          if (turn->IsGivenUp()) return;
-          *outcome = std::move(result);
-          done();
-        },
-        holds_connection());
+  void Submit(engine::Database& db, const engine::RequestContext& context,
+              std::shared_ptr<Turn> turn, std::function<void()> done) override {
+    // The outcome outlives this object, which Python may drop before the request is done.
+    auto finish = [outcome = outcome_, turn, done = std::move(done)](molt::Result<T> result) {
+      if (turn->IsGivenUp()) return;
+      *outcome = std::move(result);
+      done();
+    };
+    Async<T> request = RunInTurn<T>(turn, make_(db, context));
+    if (context.reactor != nullptr) {
+      db.Spawn<T>(std::move(request), std::move(finish));
+    } else {
+      db.Submit<T>(std::move(request), std::move(finish), holds_connection());
+    }
   }
   void SetError(Error error) override { *outcome_ = Fail(std::move(error)); }
 
@@ -172,7 +185,8 @@ std::unique_ptr<Pending> MakePending(std::string name, nb::object database,
 struct MakeFetch {
   query::Query query;
   bool first_row_only;
-  Async<engine::Batches> operator()(engine::Database& db, const db::ExecContext& context) const {
+  Async<engine::Batches> operator()(engine::Database& db,
+                                    const engine::RequestContext& context) const {
     return db.Fetch(query, first_row_only, context);
   }
 };
@@ -183,7 +197,7 @@ class PendingFetch final : public PendingOf<engine::Batches, MakeFetch, Convert>
   using PendingOf<engine::Batches, MakeFetch, Convert>::PendingOf;
 
  protected:
-  bool RunTrial(engine::Database& db, const db::ExecContext& context) override {
+  bool RunTrial(engine::Database& db, const engine::RequestContext& context) override {
     auto outcome = db.TryFetch(this->make_.query, this->make_.first_row_only, context);
     if (!outcome) return false;
     *this->outcome_ = std::move(*outcome);

@@ -52,7 +52,7 @@ sql::CompileCache& CacheOf(const sql::Dialect& dialect) {
 
 engine::Prepared Prepare(const PyQuery& self, const std::optional<std::string>& dialect) {
   if (!dialect && self.database.is_valid()) {
-    engine::Database& db = nb::cast<DatabaseHandle&>(self.database).Get();
+    engine::Database& db = TargetOf(self.database).database;
     return ValueOrRaise(db.RunBlocking<engine::Prepared>(db.Prepare(self.query, {})));
   }
   sql::CompileCache& cache = CacheOf(DialectByName(dialect.value_or("sqlite")));
@@ -66,7 +66,7 @@ engine::Prepared Prepare(const PyQuery& self, const std::optional<std::string>& 
 std::string DialectOf(const PyQuery& self, const std::optional<std::string>& dialect) {
   if (dialect) return *dialect;
   if (!self.database.is_valid()) return "sqlite";
-  return std::string(nb::cast<DatabaseHandle&>(self.database).Get().dialect().name);
+  return std::string(TargetOf(self.database).database.dialect().name);
 }
 
 // SQL with a clause a line, and the values as a comment.
@@ -320,12 +320,12 @@ void BindQueries(nb::module_& m, nb::class_<query::Table>& table) {
   cls.def(
       "on",
       [](const PyQuery& self, nb::handle database) {
-        if (!nb::isinstance<DatabaseHandle>(database)) {
-          RaiseInvalid("on() takes a Database from connect(url)");
+        if (!IsTarget(database)) {
+          RaiseInvalid("on() takes a Database from connect(url), or a Transaction of one");
         }
         return PyQuery{self.query, nb::borrow(database)};
       },
-      nb::arg("database"), nb::sig("def on(self, database: Database) -> Query"),
+      nb::arg("database"), nb::sig("def on(self, database: Database | _Transaction) -> Query"),
       "The same query, to be run there.");
   BindSql(cls);
   BindSerialization(cls);

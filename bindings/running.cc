@@ -89,19 +89,34 @@ PendingPtr FetchValue(const PyQuery& self, Timeout timeout) {
                           });
 }
 
-PendingPtr FetchArrow(const PyQuery& self, Timeout timeout) {
-  return MakePendingFetch("fetch_arrow", DatabaseOf(self), timeout, self.query, false,
-                          [](engine::Batches batches) {
-                            ResultSet rows(std::move(batches));
-                            RaiseIfError(types::CheckExportable(rows.schema(), rows.batches()));
-                            return nb::cast(std::move(rows));
-                          });
+nb::object ExportableRows(engine::Batches batches) {
+  ResultSet rows(std::move(batches));
+  RaiseIfError(types::CheckExportable(rows.schema(), rows.batches()));
+  return nb::cast(std::move(rows));
+}
+
+PendingPtr FetchArrow(const PyQuery& self, int parallel, Timeout timeout) {
+  if (parallel < 1) RaiseInvalid("parallel must be at least 1");
+  if (parallel > 1) {
+    PendingPtr pending = MakePending<engine::Batches>(
+        "fetch_arrow", DatabaseOf(self), timeout,
+        [query = self.query, parallel](engine::Database& db,
+                                       const engine::RequestContext& context) {
+          return db.FetchParallel(query, parallel, context);
+        },
+        [](engine::Batches batches) { return ExportableRows(std::move(batches)); });
+    pending->SetNeedsThread();
+    return pending;
+  }
+  return MakePendingFetch(
+      "fetch_arrow", DatabaseOf(self), timeout, self.query, false,
+      [](engine::Batches batches) { return ExportableRows(std::move(batches)); });
 }
 
 PendingPtr Execute(const PyQuery& self, Timeout timeout) {
   return MakePending<db::ExecuteResult>(
       "execute", DatabaseOf(self), timeout,
-      [query = self.query](engine::Database& db, const db::ExecContext& context) {
+      [query = self.query](engine::Database& db, const engine::RequestContext& context) {
         return db.Execute(query, context);
       },
       [](const db::ExecuteResult& result) { return nb::cast(result); });
@@ -110,7 +125,7 @@ PendingPtr Execute(const PyQuery& self, Timeout timeout) {
 PendingPtr Explain(const PyQuery& self, bool analyze, Timeout timeout) {
   return MakePending<std::string>(
       "explain", DatabaseOf(self), timeout,
-      [query = self.query, analyze](engine::Database& db, const db::ExecContext& context) {
+      [query = self.query, analyze](engine::Database& db, const engine::RequestContext& context) {
         return db.Explain(query, analyze, context);
       },
       [](const std::string& plan) { return nb::object(nb::str(plan.c_str(), plan.size())); });
@@ -121,7 +136,8 @@ PendingPtr OpenCursor(const PyQuery& self, std::int64_t batch_rows, Timeout time
   nb::object database = DatabaseOf(self);
   return MakePending<std::unique_ptr<engine::Cursor>>(
       "stream", database, timeout,
-      [query = self.query, batch_rows](engine::Database& db, const db::ExecContext& context) {
+      [query = self.query, batch_rows](engine::Database& db,
+                                       const engine::RequestContext& context) {
         db::BatchLimits limits;
         limits.rows = batch_rows;
         return db.Open(query, limits, context);
@@ -147,7 +163,7 @@ PendingPtr NextBatch(PyCursor& self, Timeout timeout) {
   const std::shared_ptr<void> turn(nullptr, [busy = self.busy](void*) { busy->store(false); });
   PendingPtr pending = MakePending<types::RecordBatchPtr>(
       "stream", self.database, timeout,
-      [cursor = self.cursor, turn](engine::Database&, const db::ExecContext& context) {
+      [cursor = self.cursor, turn](engine::Database&, const engine::RequestContext& context) {
         return engine::NextBatch(cursor, context);
       },
       [](types::RecordBatchPtr batch) -> nb::object {
@@ -172,7 +188,7 @@ void BindRaw(nb::module_& m) {
         },
         nb::arg("args"), nb::arg("kwargs"), nb::sig(signature));
   };
-  forward("on", "def on(self, database: Database) -> Query");
+  forward("on", "def on(self, database: Database | _Transaction) -> Query");
   forward("sql", "def sql(self, dialect: str | None = None) -> CompiledSql");
   forward("pretty", "def pretty(self, dialect: str | None = None) -> str");
   forward("fetch_all",
@@ -182,7 +198,8 @@ void BindRaw(nb::module_& m) {
   forward("fetch_value",
           "def fetch_value(self, *, timeout: float | None = None) -> Pending[typing.Any]");
   forward("fetch_arrow",
-          "def fetch_arrow(self, *, timeout: float | None = None) -> Pending[ResultSet]");
+          "def fetch_arrow(self, *, parallel: int = 1, timeout: float | None = None)"
+          " -> Pending[ResultSet]");
   forward("execute",
           "def execute(self, *, timeout: float | None = None) -> Pending[ExecuteResult]");
   forward("explain",
@@ -215,10 +232,12 @@ void BindRunning(nb::module_& m, nb::class_<PyQuery>& cls) {
   cls.def("fetch_value", &FetchValue, nb::kw_only(), timeout,
           nb::sig("def fetch_value(self, *, timeout: float | None = None) -> Pending[typing.Any]"),
           "The first column of the first row, or None.");
-  cls.def("fetch_arrow", &FetchArrow, nb::kw_only(), timeout,
-          nb::sig("def fetch_arrow(self, *, timeout: float | None = None) -> Pending[ResultSet]"),
+  cls.def("fetch_arrow", &FetchArrow, nb::kw_only(), nb::arg("parallel") = 1, timeout,
+          nb::sig("def fetch_arrow(self, *, parallel: int = 1, timeout: float | None = None)"
+                  " -> Pending[ResultSet]"),
           "All rows, for data libraries: a column whose values do not fit one type is an error "
-          "here.");
+          "here. `parallel` is how many connections may read side by side, in one snapshot: for "
+          "plain scans of one PostgreSQL table.");
   cls.def("execute", &Execute, nb::kw_only(), timeout,
           nb::sig("def execute(self, *, timeout: float | None = None) -> Pending[ExecuteResult]"),
           "Runs a statement that writes (one made by raw()).");

@@ -13,8 +13,14 @@ if [[ ${1:-} == --no-build ]]; then
   shift
 fi
 
-need_packages g++ cmake ninja-build ccache git python3-dev python3-venv libasio-dev libsqlite3-dev \
-  libexpected-dev libmsgpack-cxx-dev rapidjson-dev libgtest-dev libgmock-dev librapidcheck-dev
+packages=(g++ cmake ninja-build ccache git python3-dev python3-venv libasio-dev libsqlite3-dev
+  libpq-dev libssl-dev libpg-query-dev libexpected-dev libmsgpack-cxx-dev rapidjson-dev libgtest-dev
+  libgmock-dev librapidcheck-dev)
+# Servers that tests and benchmarks start for themselves: those that Debian sets up are not used.
+for group in "$@"; do
+  [[ $group != test && $group != bench ]] || packages+=(postgresql pgbouncer openssl)
+done
+need_packages "${packages[@]}"
 
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
   python=${PYTHON:-python3}

@@ -1,6 +1,8 @@
-"""The main job on real data: TPC-H in SQLite, queried through molt_sql. `make demo` runs it.
+"""The main job on real data: TPC-H, queried through molt_sql. `make demo` runs it on SQLite,
+`make demo PG=postgresql://…` on PostgreSQL.
 
-The first run makes and loads the data; later ones find it in build/demo.
+The first run makes and loads the data; later ones find it in build/demo, or in a schema of the
+PostgreSQL database that is called molt_demo_….
 """
 
 import argparse
@@ -18,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 # E402: the demo is run by its path, so the checkout must be on sys.path before these.
 from examples.demo import queries  # noqa: E402
-from examples.demo.load import open_database  # noqa: E402
+from examples.demo.load import open_database, open_postgres  # noqa: E402
 
 from molt_sql import Database, Query  # noqa: E402
 
@@ -69,10 +71,17 @@ def main() -> None:
     parser.add_argument(
         "--database", type=Path, help="the SQLite file (default build/demo/tpch-SCALE.db)"
     )
+    parser.add_argument("--postgres", metavar="URL", help="a PostgreSQL database, instead")
     options = parser.parse_args()
-    path = options.database or ROOT / "build" / "demo" / f"tpch-{options.scale}.db"
+    folder = ROOT / "build" / "demo"
     console = Console(soft_wrap=True)
-    with open_database(options.scale, path.resolve(), console) as db:
+    if options.postgres:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = open_postgres(options.scale, options.postgres, folder, console)
+    else:
+        path = options.database or folder / f"tpch-{options.scale}.db"
+        opened = open_database(options.scale, path.resolve(), console)
+    with opened as db:
         asyncio.run(run(db, console))
 
 

@@ -1,4 +1,4 @@
-"""TPC-H data: made by tpchgen-cli, loaded into SQLite by the library itself, kept for the next run."""
+"""TPC-H data: made by tpchgen-cli, loaded by the library itself, kept for the next run."""
 
 import subprocess
 import sysconfig
@@ -45,6 +45,30 @@ def open_database(scale: str, path: Path, console: Console) -> Database:
     return db
 
 
+def open_postgres(scale: str, url: str, folder: Path, console: Console) -> Database:
+    """The same in a schema of its own of the PostgreSQL database at `url`."""
+    schema = f"molt_demo_{scale.replace('.', '_')}"
+    with connect(url) as db:
+        known = raw("select 1 from pg_namespace where nspname = {schema}", schema=schema)
+        if not known.on(db).fetch_all().result():
+            data = generate(scale, folder / f"tpch-{scale}", console)
+            # Under its own name only when complete.
+            for statement in (
+                f"DROP SCHEMA IF EXISTS {schema}_part CASCADE",
+                f"CREATE SCHEMA {schema}_part",
+            ):
+                db.execute(raw(statement)).result()
+            with connect(in_schema(url, f"{schema}_part")) as unfinished:
+                load(unfinished, data, console)
+            db.execute(raw(f"ALTER SCHEMA {schema}_part RENAME TO {schema}")).result()
+    return connect(in_schema(url, schema))
+
+
+def in_schema(url: str, schema: str) -> str:
+    """The URL, with names looked up in `schema`."""
+    return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}"
+
+
 def generate(scale: str, folder: Path, console: Console) -> Path:
     """The folder with a Parquet file for each table."""
     if not folder.exists():
@@ -59,7 +83,7 @@ def generate(scale: str, folder: Path, console: Console) -> Path:
 
 
 def load(db: Database, folder: Path, console: Console) -> None:
-    console.print("Loading it into SQLite, each table in one transaction")
+    console.print(f"Loading it into {db.dialect}, each table in one transaction")
     start, total = time.perf_counter(), 0
     for name, columns in CREATE_TABLE.items():
         raw(f"CREATE TABLE {name} ({columns})").on(db).execute().result()

@@ -1,10 +1,10 @@
-"""TPC-H: the tables as SQLite gets them, and as the examples use them."""
+"""TPC-H: the tables as the database gets them, and as the examples use them."""
 
 import datetime
 
 from molt_sql import Column, Table
 
-# In the order they are loaded. DATE gives dates back, DECIMAL floats.
+# In the order they are loaded. On SQLite DECIMAL gives floats back.
 CREATE_TABLE = {
     "region": """
         r_regionkey INTEGER PRIMARY KEY, r_name TEXT NOT NULL, r_comment TEXT NOT NULL""",

@@ -1,7 +1,8 @@
 """Awaiting a Pending under asyncio (uvloop too) and trio.
 
-Worker threads never touch Python: they put the number of a finished request into a queue and wake
-the event loop through one file descriptor; the loop resolves the futures.
+The event loop watches one file descriptor: that of a port, behind which requests wait for their
+sockets on the loop's own thread, and which threads wake when they are done with a request. The port
+knows the numbers of finished requests and resolves their futures.
 """
 
 from __future__ import annotations
@@ -107,24 +108,36 @@ async def _wait_trio(pending: Pending[R]) -> R:
         await trio.lowlevel.checkpoint()
         return pending._take()
     port = _CompletionPort()
-    seconds = pending._start(port, port.add(_Ignore()))
+    done = _Flag()
+
+    async def until_done() -> None:
+        while not done.is_set:
+            await trio.lowlevel.wait_readable(port.fileno())
+            port.drain()
+
+    seconds = pending._start(port, port.add(done))
     try:
         if seconds is not None:
             with trio.move_on_after(seconds):
-                await trio.lowlevel.wait_readable(port.fileno())
-                return pending._take()
-            pending._expire()
-        await trio.lowlevel.wait_readable(port.fileno())
+                await until_done()
+            if not done.is_set:
+                pending._expire()
+        await until_done()
     except trio.Cancelled:
         pending._cancel()
         with trio.CancelScope(shield=True):
-            await trio.lowlevel.wait_readable(port.fileno())
+            await until_done()
         raise
     return pending._take()
 
 
-class _Ignore:
-    """Stands for a future where the descriptor itself is awaited."""
+class _Flag:
+    """What a port needs of a future, where the port itself is awaited."""
+
+    is_set = False
 
     def done(self) -> bool:
-        return True
+        return self.is_set
+
+    def set_result(self, _: None) -> None:
+        self.is_set = True

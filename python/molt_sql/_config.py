@@ -17,18 +17,41 @@ def connect(
     timeout: float | None = None,
     max_readers: int = 4,
     statement_cache_size: int = 256,
+    max_connections: int = 10,
+    min_connections: int = 0,
+    connect_timeout: float = 10.0,
+    max_wait: float = 30.0,
+    max_idle: float = 600.0,
+    max_lifetime: float = 3600.0,
+    allow_superuser: bool = False,
 ) -> Database:
-    """Opens a database.
+    """Opens a database. All times are in seconds.
 
-    `sqlite:///app.db` (relative), `sqlite:////srv/app.db` (absolute) or `sqlite:///:memory:`.
-    With `?mode=rwc` a missing file is created, with `?mode=ro` nothing can be written. `timeout`,
-    in seconds, is the deadline of requests that have none of their own.
+    SQLite: `sqlite:///app.db` (relative), `sqlite:////srv/app.db` (absolute) or
+    `sqlite:///:memory:`. With `?mode=rwc` a missing file is created, with `?mode=ro` nothing can be
+    written. `max_readers` connections read at a time.
+
+    PostgreSQL: all that libpq takes, so `postgresql://user:password@host:5432/database?sslmode=…`,
+    several hosts, or `host=… dbname=…`; what is left out comes from `PG*` variables, service files
+    and `.pgpass`. Between `min_connections` and `max_connections` are kept; a request waits
+    `max_wait` for one and then fails with BusyError. One is closed after `max_idle` without use, or
+    `max_lifetime` in all. `statement_cache_size=0` is for poolers such as PgBouncer in transaction
+    mode. Reads as a superuser are refused unless `allow_superuser` is set.
+
+    `timeout` is the deadline of requests that have none of their own.
     """
     return Database(
         url,
         timeout=timeout,
         max_readers=max_readers,
         statement_cache_size=statement_cache_size,
+        max_connections=max_connections,
+        min_connections=min_connections,
+        connect_timeout=connect_timeout,
+        max_wait=max_wait,
+        max_idle=max_idle,
+        max_lifetime=max_lifetime,
+        allow_superuser=allow_superuser,
     )
 
 

@@ -38,6 +38,9 @@ def to_pandas(result: ResultSet) -> Any:
     return _library("pyarrow", "to_pandas").table(result).to_pandas()
 
 
+_NUMBERS = {"int16", "int32", "int64", "float32", "float64", "decimal", "decimal128"}
+
+
 def _cell(value: object) -> str:
     text = "NULL" if value is None else str(value)
     text = text.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
@@ -45,7 +48,7 @@ def _cell(value: object) -> str:
 
 
 def _is_number(result: ResultSet, index: int) -> bool:
-    return result.schema[index][1] in ("int64", "float64", "decimal")
+    return result.schema[index][1] in _NUMBERS
 
 
 def to_text(result: ResultSet) -> str:

@@ -27,7 +27,7 @@ ARROWS = {
     "engine": "query sql db codec",
     "worker": "engine wire",
     "client": "wire",
-    "bindings": "query sql engine client db db/sqlite",
+    "bindings": "query sql engine client db db/postgres db/sqlite",
     "apps": "worker db/postgres db/sqlite db/adbc",
     "examples/cpp": "query sql engine db db/sqlite",
 }
@@ -35,6 +35,8 @@ ARROWS = {
 LIBRARIES = {
     "sqlite3.h": {"db/sqlite"},
     "libpq-fe.h": {"db/postgres"},
+    "openssl/": {"db/postgres"},
+    "pg_query": {"db/postgres"},
     "Python.h": {"bindings"},
     "nanobind/": {"bindings"},
 }
