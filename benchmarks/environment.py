@@ -11,11 +11,15 @@ from pathlib import Path
 
 PACKAGES = (
     "molt-db",
+    "adbc-driver-postgresql",
     "adbc-driver-sqlite",
     "aiosqlite",
+    "asyncpg",
     "connectorx",
     "Django",
     "polars",
+    "psycopg",
+    "psycopg-pool",
     "pyarrow",
     "PyPika",
     "SQLAlchemy",

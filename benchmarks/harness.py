@@ -42,6 +42,10 @@ class Options:
     rounds: int | None = None
     cases: tuple[str, ...] = ()
     """Substrings; a case is run when its name contains one of them. Empty: all."""
+    rows: int | None = None
+    """Instead of the number of rows that a bench reads or writes. Only the pg ones heed it."""
+    peers_only: bool = False
+    """Leaves ours out, to look at the peers alone. There is no ratio then."""
 
     def wants(self, case: str) -> bool:
         return not self.cases or any(part in case for part in self.cases)
@@ -59,6 +63,8 @@ class Contestant:
     open: Opener
     role: Literal["ours", "peer", "part"] = "peer"
     rows: Callable[[Any], object] | None = None
+    reset: Callable[[], object] | None = None
+    """Run before each block, outside the clock; for operations that leave something behind."""
 
 
 @dataclass(frozen=True)
@@ -179,12 +185,14 @@ class _Entrant:
     def __init__(self, contestant: Contestant, runner: asyncio.Runner | None, op: Any) -> None:
         self.name = contestant.name
         self.rows = contestant.rows
+        self.reset = contestant.reset or (lambda: None)
         self.block_ops = 1
         self._runner = runner
         self._op = op
         self._next = 0
 
     def once(self, index: int) -> Any:
+        self.reset()
         if self._runner is None:
             return self._op(index)
 
@@ -197,6 +205,7 @@ class _Entrant:
         """Seconds per operation over one block. Indexes never repeat, cold queries rely on it."""
         indexes = range(self._next, self._next + self.block_ops)
         self._next = indexes.stop
+        self.reset()
         gc.collect()
         gc.disable()
         try:
@@ -245,7 +254,8 @@ def run(case: Case, options: Options) -> Result:
     with ExitStack() as stack:
         if case.one_core:
             stack.enter_context(_one_core())
-        entrants = _open(case, stack, result.missing)
+        contestants = [c for c in case.contestants if c.role != "ours" or not options.peers_only]
+        entrants = _open(contestants, case.loop_factory, stack, result.missing)
         _check_same_rows(case, entrants)
         for entrant in entrants:
             entrant.warm_up(block_s)
@@ -274,12 +284,17 @@ def _one_core() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _open(case: Case, stack: ExitStack, missing: dict[str, str]) -> list[_Entrant]:
-    runner = stack.enter_context(asyncio.Runner(loop_factory=case.loop_factory))
+def _open(
+    contestants: Sequence[Contestant],
+    loop_factory: LoopFactory | None,
+    stack: ExitStack,
+    missing: dict[str, str],
+) -> list[_Entrant]:
+    runner = stack.enter_context(asyncio.Runner(loop_factory=loop_factory))
     async_stack = AsyncExitStack()
     stack.callback(lambda: runner.run(async_stack.aclose()))
     entrants = []
-    for contestant in case.contestants:
+    for contestant in contestants:
         try:
             manager = contestant.open()
             if isinstance(manager, AbstractContextManager):

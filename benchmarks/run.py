@@ -8,6 +8,7 @@ printed, not an error.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import subprocess
 import sys
@@ -18,7 +19,8 @@ import report
 from environment import environment
 
 HERE = Path(__file__).parent
-BENCHES = ("builder", "sqlite_small", "sqlite_bulk")
+ROWS_MIN = 1000
+BENCHES = ("builder", "sqlite_small", "sqlite_bulk", "pg_bulk", "pg_small", "pg_copy_in")
 
 
 def main() -> int:
@@ -31,17 +33,25 @@ def main() -> int:
 
 
 def _run(bench: str, arguments: argparse.Namespace) -> int:
-    options = harness.Options(arguments.quick, arguments.rounds, tuple(arguments.case))
+    options = harness.Options(
+        quick=arguments.quick,
+        rounds=arguments.rounds,
+        cases=tuple(arguments.case),
+        rows=arguments.rows,
+        peers_only=arguments.peers_only,
+    )
     # A partial or quick run must not replace the figures of a whole one.
-    partial = options.quick or options.rounds or options.cases
+    partial = options != harness.Options()
     folder = arguments.out or (HERE / ".cache" / "partial" if partial else HERE / "results")
     print(f"\n{bench}: {environment()}\n", flush=True)
     results = []
-    for case in importlib.import_module(bench).cases(options):
-        if options.wants(case.name):
-            result = harness.run(case, options)
-            print(report.markdown(result), flush=True)
-            results.append(result)
+    # Closed at once when a case fails, for it may have a server running.
+    with contextlib.closing(importlib.import_module(bench).cases(options)) as cases:
+        for case in cases:
+            if options.wants(case.name):
+                result = harness.run(case, options)
+                print(report.markdown(result), flush=True)
+                results.append(result)
     if not results:
         print(f"{bench} has no case that contains {' or '.join(options.cases)}")
         return 2
@@ -60,6 +70,10 @@ def _flags(arguments: argparse.Namespace) -> list[str]:
     flags += [f"--case={case}" for case in arguments.case]
     if arguments.rounds:
         flags.append(f"--rounds={arguments.rounds}")
+    if arguments.rows:
+        flags.append(f"--rows={arguments.rows}")
+    if arguments.peers_only:
+        flags.append("--peers-only")
     if arguments.out:
         flags.append(f"--out={arguments.out}")
     return flags
@@ -71,6 +85,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small data, few rounds: a smoke test")
     parser.add_argument("--case", action="append", default=[], help="only cases containing this")
     parser.add_argument("--rounds", type=int, help="instead of what the case asks for")
+    parser.add_argument("--rows", type=int, help="rows of the pg benches' table")
+    parser.add_argument("--peers-only", action="store_true", help="leave ours out")
     parser.add_argument("--out", type=Path, help="folder for the results")
     arguments = parser.parse_args()
     for what in arguments.what:
@@ -78,6 +94,8 @@ def _arguments() -> argparse.Namespace:
             parser.error(f"there is no bench {what!r}; there are {', '.join(BENCHES)}")
     if arguments.rounds is not None and arguments.rounds < 1:
         parser.error("--rounds must be at least 1")
+    if arguments.rows is not None and arguments.rows < ROWS_MIN:
+        parser.error(f"--rows must be at least {ROWS_MIN}")
     return arguments
 
 
