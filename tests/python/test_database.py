@@ -108,7 +108,7 @@ def test_a_wrong_url_says_what_is_wrong(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["mysql://h/d", "postgres://u:secret@h/d", "duckdb:///x.db"])
+@pytest.mark.parametrize("url", ["mysql://h/d", "mysql://u:secret@h/d", "duckdb:///x.db"])
 def test_an_engine_that_is_not_built_in_is_named(url: str) -> None:
     with pytest.raises(UnsupportedError, match=url.split(":")[0]) as caught:
         connect(url)

@@ -3,6 +3,9 @@
 The blocks of a page run in order, in one namespace, in a fresh folder; `await` may stand at the top
 level, as in a notebook. A ```text block right after a Python block is what it prints; with the
 comment `<!-- varies -->` before it, it is an example of that. `pytest --update` writes all of them anew.
+
+A page with the comment `<!-- needs: postgresql -->` runs where PG* variables name a database of its
+own, with the role molt, so that `connect("postgresql://")` is all it says.
 """
 
 import ast
@@ -18,6 +21,7 @@ from pathlib import Path
 import pytest
 
 import molt_sql
+from servers.fixtures import PostgresDatabase
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
@@ -27,6 +31,8 @@ BLOCK = re.compile(
     r"(?:\n(?P<varies><!-- varies -->\n)?```text\n(?P<output>.*?)^```\n)?",
     re.MULTILINE | re.DOTALL,
 )
+
+NEEDS_POSTGRESQL = "<!-- needs: postgresql -->"
 
 # As docs for everyone have promised it, character for character.
 TARGET = """\
@@ -98,11 +104,26 @@ def run_page(path: Path, text: str, session: Session, *, update: bool = False) -
     return BLOCK.sub(rewrite, text)
 
 
+@pytest.fixture
+def postgresql(
+    pg_database: PostgresDatabase, pg_schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty schema, to which `postgresql://` leads."""
+    for name, value in pg_database.server.parameters(dbname=pg_database.name).items():
+        monkeypatch.setenv("PGDATABASE" if name == "dbname" else f"PG{name.upper()}", str(value))
+    monkeypatch.setenv("PGOPTIONS", f"-c search_path={pg_schema}")
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_page_runs_and_prints_what_it_says(
-    path: Path, session: Session, pytestconfig: pytest.Config
+    path: Path,
+    session: Session,
+    pytestconfig: pytest.Config,
+    request: pytest.FixtureRequest,
 ) -> None:
     text = path.read_text()
+    if NEEDS_POSTGRESQL in text:
+        request.getfixturevalue("postgresql")
     assert text.count("```python\n") == len(BLOCK.findall(text))
     update = pytestconfig.getoption("--update")
     rendered = run_page(path, text, session, update=update)

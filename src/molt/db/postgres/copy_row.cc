@@ -32,19 +32,19 @@ enum KnownOid : Oid {
   kJsonbOid = 3802,
 };
 
-bool PutBool(const Column& cells, std::int64_t row, Oid, std::string& out) {
+bool PutBool(const Column& cells, std::int64_t row, const TableColumn&, std::string& out) {
   protocol::PutInt32(out, 1);
   out += cells.BoolAt(row) ? '\1' : '\0';
   return true;
 }
 
-bool PutInt8(const Column& cells, std::int64_t row, Oid, std::string& out) {
+bool PutInt8(const Column& cells, std::int64_t row, const TableColumn&, std::string& out) {
   protocol::PutInt32(out, 8);
   PutInt64(out, cells.data.As<std::int64_t>()[row]);
   return true;
 }
 
-bool PutInt4(const Column& cells, std::int64_t row, Oid, std::string& out) {
+bool PutInt4(const Column& cells, std::int64_t row, const TableColumn&, std::string& out) {
   const std::int64_t value = cells.data.As<std::int64_t>()[row];
   if (value != static_cast<std::int32_t>(value)) return false;
   protocol::PutInt32(out, 4);
@@ -52,26 +52,26 @@ bool PutInt4(const Column& cells, std::int64_t row, Oid, std::string& out) {
   return true;
 }
 
-bool PutFloat8(const Column& cells, std::int64_t row, Oid, std::string& out) {
+bool PutFloat8(const Column& cells, std::int64_t row, const TableColumn&, std::string& out) {
   protocol::PutInt32(out, 8);
   PutInt64(out, std::bit_cast<std::int64_t>(cells.data.As<double>()[row]));
   return true;
 }
 
-bool PutBytes(const Column& cells, std::int64_t row, Oid, std::string& out) {
+bool PutBytes(const Column& cells, std::int64_t row, const TableColumn&, std::string& out) {
   const std::string_view bytes = cells.BytesAt(row);
   protocol::PutInt32(out, static_cast<std::int32_t>(bytes.size()));
   out += bytes;
   return true;
 }
 
-bool PutDate(const Column& cells, std::int64_t row, Oid, std::string& out) {
+bool PutDate(const Column& cells, std::int64_t row, const TableColumn&, std::string& out) {
   protocol::PutInt32(out, 4);
   protocol::PutInt32(out, cells.data.As<std::int32_t>()[row] - kEpochDays);
   return true;
 }
 
-bool PutTimestamp(const Column& cells, std::int64_t row, Oid, std::string& out) {
+bool PutTimestamp(const Column& cells, std::int64_t row, const TableColumn&, std::string& out) {
   const std::int64_t micros = cells.data.As<std::int64_t>()[row];
   if (micros < std::numeric_limits<std::int64_t>::min() + kEpochMicros) return false;
   protocol::PutInt32(out, 8);
@@ -80,18 +80,19 @@ bool PutTimestamp(const Column& cells, std::int64_t row, Oid, std::string& out) 
 }
 
 // Any other pair, by way of a value.
-bool PutValue(const Column& cells, std::int64_t row, Oid target, std::string& out) {
+bool PutValue(const Column& cells, std::int64_t row, const TableColumn& target, std::string& out) {
   types::Value value = cells.ValueAt(row);
-  const bool is_json = target == kJsonOid || target == kJsonbOid;
+  const bool is_json = target.type == kJsonOid || target.type == kJsonbOid;
   if (auto* text = std::get_if<std::string>(&value); text != nullptr && is_json) {
     value = types::Json{std::move(*text)};
   }
   const std::size_t start = BeginItem(out);
-  const EncodeOutcome outcome = EncodeParam(target, value, out);
-  // A COPY is all binary; but the types of users and extensions that take text, such as enums, take
-  // it in binary as well.
-  if (outcome == EncodeOutcome::kMismatch ||
-      (outcome == EncodeOutcome::kText && IsKnownType(target))) {
+  const EncodeOutcome outcome = EncodeParam(target.type, value, out);
+  // A COPY is all binary.
+  const bool is_binary =
+      outcome == EncodeOutcome::kBinary || (outcome == EncodeOutcome::kText && target.takes_text &&
+                                            std::holds_alternative<std::string>(value));
+  if (!is_binary) {
     out.resize(start - sizeof(std::int32_t));
     return false;
   }
@@ -120,10 +121,10 @@ constexpr FastPath kFastPaths[] = {
 
 }  // namespace
 
-PutCell PutCellFor(const Column& cells, Oid target) {
+PutCell PutCellFor(const Column& cells, const TableColumn& target) {
   if (!cells.IsMixed()) {
     for (const FastPath& path : kFastPaths) {
-      if (path.from == cells.type.id && path.to == target) return path.put;
+      if (path.from == cells.type.id && path.to == target.type) return path.put;
     }
   }
   return PutValue;

@@ -16,14 +16,16 @@ struct TableColumn {
   Oid type = 0;
   std::int32_t typmod = -1;
   bool nullable = true;
+  bool takes_text = false;  // its binary format is text: enums, citext
+  std::string type_name;    // the server's
 };
 
 // Appends one field, its length first; false if the cell is no value of the column's type.
-using PutCell = bool (*)(const types::Column& cells, std::int64_t row, Oid target,
+using PutCell = bool (*)(const types::Column& cells, std::int64_t row, const TableColumn& target,
                          std::string& out);
 
 // How cells of this kind are written as that type.
-[[nodiscard]] PutCell PutCellFor(const types::Column& cells, Oid target);
+[[nodiscard]] PutCell PutCellFor(const types::Column& cells, const TableColumn& target);
 
 // What begins and what ends the stream.
 void PutCopyHeader(std::string& out);

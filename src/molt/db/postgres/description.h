@@ -25,7 +25,7 @@ struct Description {
   std::vector<Decoder> decoders;                // a column each
   std::vector<std::int16_t> result_formats;     // a column each
   std::shared_ptr<const types::Schema> schema;  // of all batches
-  bool gives_rows = false;  // maybe without columns
+  bool gives_rows = false;                      // maybe without columns
 };
 // Whether a RowDescription's body still says the same of the columns.
 [[nodiscard]] bool SameColumns(std::string_view row_description, const Description& description);

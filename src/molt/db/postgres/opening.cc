@@ -140,6 +140,10 @@ Error ConnectError(PGconn* conn) {
              message.find("no password supplied") != std::string::npos) {
     error.sqlstate = "28P01";
     error.retryable = false;
+  } else if (message.find("role \"") != std::string::npos &&
+             message.find("does not exist") != std::string::npos) {
+    error.sqlstate = "28000";
+    error.retryable = false;
   } else if (message.find("does not exist") != std::string::npos) {
     error.sqlstate = "3D000";
     error.retryable = false;

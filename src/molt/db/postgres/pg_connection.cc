@@ -15,6 +15,7 @@ constexpr std::string_view kBeginName = "molt_begin";
 constexpr std::string_view kRollbackName = "molt_rollback";
 constexpr std::string_view kBeginSql = "BEGIN READ ONLY";
 constexpr std::string_view kRollbackSql = "ROLLBACK";
+constexpr Seconds kGiveUpTime{2};
 
 }  // namespace
 
@@ -30,6 +31,7 @@ PgConnection::PgConnection(OpenedSession session, std::shared_ptr<SharedState> s
 Async<void> PgConnection::SendAll(const ExecContext& context) {
   MOLT_CO_RETURN_IF_ERROR(request_.Sync());
   in_exchange_ = true;
+  needs_sync_ = false;
   co_return co_await link_->Send(context);
 }
 
@@ -101,6 +103,9 @@ Async<void> PgConnection::DrainToReady(const ExecContext& context) {
 
 Async<void> PgConnection::FinishExchange(const ExecContext& context) {
   if (!in_exchange_) co_return Status();
+  if (given_up_) {
+    co_return DatabaseError("a statement of the transaction was given up: roll it back", "25P02");
+  }
   co_return co_await DrainToReady(context);
 }
 
@@ -205,14 +210,34 @@ Async<std::unique_ptr<BatchStream>> PgConnection::Query(const Statement& stateme
   MOLT_CO_RETURN_IF_ERROR(CheckContext(context));
   MOLT_CO_RETURN_IF_ERROR(CheckRole());
   MOLT_CO_RETURN_IF_ERROR(CheckQuery(statement.sql));
+  co_return co_await RunRead(statement, limits, context);
+}
+
+Async<std::unique_ptr<BatchStream>> PgConnection::RunRead(const Statement& statement,
+                                                          const BatchLimits& limits,
+                                                          const ExecContext& context) {
   current_ = statement;
   auto stream = co_await StartRead(statement, limits, context);
   if (!stream && IsStale(stream.error()) && transaction_ == 'I') {
     Forget(statement);
     stream = co_await StartRead(statement, limits, context);
   }
-  if (!stream) current_ = {};
+  if (!stream) {
+    current_ = {};
+    co_await GiveUp(context);
+  }
   co_return stream;
+}
+
+// After a failure: a statement of a transaction that nobody waits for any more is stopped at once.
+// (A connection that is not in one is given back, and recovered by its pool.)
+asio::awaitable<void> PgConnection::GiveUp(const ExecContext& given) {
+  given_up_ = in_exchange_;
+  if (!in_exchange_ || !in_block_ || link_->is_broken()) co_return;
+  ExecContext context;
+  context.reactor = given.reactor;
+  context.deadline = Deadline::After(kGiveUpTime);
+  [[maybe_unused]] const Status stopped = co_await RequestCancel(link_->transport(), key_, context);
 }
 
 // In a transaction that may write, a statement that writes may give rows as well.
@@ -305,11 +330,17 @@ Async<void> PgConnection::Rollback(const ExecContext& context) {
 
 Async<std::string> PgConnection::Explain(const Statement& statement, bool analyze,
                                          const ExecContext& context) {
+  MOLT_CO_RETURN_IF_ERROR(CheckContext(context));
+  MOLT_CO_RETURN_IF_ERROR(CheckRole());
+  // Without analyze nothing runs, so a statement that writes is explained as well.
+  Status allowed = CheckQuery(statement.sql);
+  if (!allowed && !analyze && shared_->gate.CheckWrite(statement.sql)) allowed = Status();
+  MOLT_CO_RETURN_IF_ERROR(allowed);
   const std::string sql =
       (analyze ? "EXPLAIN (ANALYZE, BUFFERS) " : "EXPLAIN ") + std::string(statement.sql);
   const Statement explained{sql, statement.params, {}};
   const BatchLimits limits;
-  MOLT_CO_ASSIGN(const auto stream, co_await Query(explained, limits, context));
+  MOLT_CO_ASSIGN(const auto stream, co_await RunRead(explained, limits, context));
   std::string text;
   while (true) {
     MOLT_CO_ASSIGN(const types::RecordBatchPtr batch, co_await stream->Next(context));

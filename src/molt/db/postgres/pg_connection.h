@@ -80,6 +80,9 @@ class PgConnection final : public Connection {
                                  const ExecContext& context);
   Async<Description> ReadDescription(const ExecContext& context);
   Async<void> LearnTypeNames(const std::vector<Oid>& column_types, const ExecContext& context);
+  Async<std::unique_ptr<BatchStream>> RunRead(const Statement& statement, const BatchLimits& limits,
+                                              const ExecContext& context);
+  asio::awaitable<void> GiveUp(const ExecContext& given);
   Async<std::unique_ptr<BatchStream>> StartRead(const Statement& statement,
                                                 const BatchLimits& limits,
                                                 const ExecContext& context);
@@ -104,7 +107,8 @@ class PgConnection final : public Connection {
   // Ends a read's own transaction.
   Async<void> Rollback(const ExecContext& context);
   Async<void> DrainToReady(const ExecContext& context);
-  // Reads what is left of a stream that was not read to its end, or was given up.
+  // Reads what is left of a stream that was not read to its end. DatabaseError if a statement of
+  // the transaction was given up: then only a rollback can follow.
   Async<void> FinishExchange(const ExecContext& context);
   Async<void> ResetSession(const ExecContext& context);
 
@@ -122,7 +126,6 @@ class PgConnection final : public Connection {
   Async<void> CopyRefused(const protocol::Message& message, const ExecContext& context);
   Async<void> FailCopy(const ExecContext& context);
   Async<ExecuteResult> EndCopy(const ExecContext& context);
-  static std::string TypeHint(const TableColumn& column);
 
   // Whether the failure is that of a statement the server no longer has as we know it.
   [[nodiscard]] static bool IsStale(const Error& error);
@@ -141,6 +144,8 @@ class PgConnection final : public Connection {
   Request request_;
   Statement current_;          // what runs, for the server's errors
   bool in_exchange_ = false;   // something was sent whose ReadyForQuery has not come
+  bool needs_sync_ = false;    // and its Sync has not been sent yet
+  bool given_up_ = false;      // and whoever waited for it does so no more
   char transaction_ = 'I';     // as ReadyForQuery said last: I idle, T open, E failed
   bool in_block_ = false;      // a transaction that the caller has begun
   bool block_writes_ = false;  // and it may write

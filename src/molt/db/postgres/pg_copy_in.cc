@@ -91,6 +91,7 @@ Async<void> PgConnection::BeginCopy(const std::string& sql, const ExecContext& c
   MOLT_CO_RETURN_IF_ERROR(request_.Add(protocol::Flush{}, {}));
   const std::string expected = request_.TakeExpected();
   in_exchange_ = true;
+  needs_sync_ = true;
   MOLT_CO_RETURN_IF_ERROR(co_await link_->Send(context));
   for (const char type : expected) {
     MOLT_CO_ASSIGN(const protocol::Message message, co_await link_->Next(context));
@@ -132,7 +133,7 @@ Async<void> PgConnection::SendRows(const std::vector<TableColumn>& columns, Batc
     }
     std::vector<PutCell> put;
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      put.push_back(PutCellFor(batch->columns[i], columns[i].type));
+      put.push_back(PutCellFor(batch->columns[i], columns[i]));
     }
     for (std::int64_t row = 0; row < batch->num_rows; ++row) {
       protocol::PutInt16(out, static_cast<std::int16_t>(columns.size()));
@@ -140,13 +141,15 @@ Async<void> PgConnection::SendRows(const std::vector<TableColumn>& columns, Batc
         const types::Column& cells = batch->columns[i];
         if (cells.IsNull(row)) {
           protocol::PutInt32(out, -1);
-        } else if (!put[i](cells, row, columns[i].type, out)) [[unlikely]] {
+        } else if (!put[i](cells, row, columns[i], out)) [[unlikely]] {
           out.clear();
           const types::Value value = cells.ValueAt(row);
-          co_return InvalidQuery("row " + std::to_string(rows_before + row + 1) + ", column \"" +
-                                 columns[i].name + "\": a value of type " +
-                                 std::string(types::TypeName(types::TypeOf(value))) +
-                                 " does not fit the column's type" + TypeHint(columns[i]));
+          const bool is_text = std::holds_alternative<std::string>(value);
+          co_return InvalidQuery(
+              "row " + std::to_string(rows_before + row + 1) + ", column \"" + columns[i].name +
+              "\": a value of type " + std::string(types::TypeName(types::TypeOf(value))) +
+              " does not fit the column's type, " + columns[i].type_name +
+              (is_text ? "; execute_many() sends it as text, for the server to read" : ""));
         }
       }
       if (out.size() < kChunkBytes) continue;
@@ -162,11 +165,6 @@ Async<void> PgConnection::SendRows(const std::vector<TableColumn>& columns, Batc
   PutCopyTrailer(out);
   protocol::EndMessage(out, chunk);
   co_return Status();
-}
-
-std::string PgConnection::TypeHint(const TableColumn& column) {
-  const std::string_view name = types::TypeName(DecoderFor(column.type, column.typmod, {}).type);
-  return " (" + std::string(name) + ")";
 }
 
 // Whether the server has refused the rows so far.
@@ -192,6 +190,7 @@ Async<ExecuteResult> PgConnection::EndCopy(const ExecContext& context) {
   // Appended to the last rows, so not by request_.Begin().
   MOLT_CO_RETURN_IF_ERROR(protocol::CopyDone{}.Encode(link_->out()));
   MOLT_CO_RETURN_IF_ERROR(protocol::Sync{}.Encode(link_->out()));
+  needs_sync_ = false;
   Status replied = co_await link_->Send(context);
   ExecuteResult result;
   if (replied) {

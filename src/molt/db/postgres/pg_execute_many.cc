@@ -73,6 +73,7 @@ Async<ExecuteResult> PgConnection::RunExecuteMany(std::string_view sql, const Pa
   if (ready.is_new) MOLT_CO_RETURN_IF_ERROR(request_.Parse(ready.name, sql, ready.declared));
   std::vector<Oid> declared;
   in_exchange_ = true;
+  needs_sync_ = true;
   for (const std::vector<types::Value>& set : sets) {
     MOLT_CO_ASSIGN([[maybe_unused]] const bool fits,
                    params_.Encode(set, ready.description->param_types, declared));

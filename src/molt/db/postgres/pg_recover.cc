@@ -32,10 +32,16 @@ Async<void> PgConnection::Recover(ExecContext context) {
   if (in_exchange_) {
     cancelled = true;
     MOLT_CO_RETURN_IF_ERROR(co_await RequestCancel(link_->transport(), key_, context));
+    if (needs_sync_) {
+      // Until then the server skips what it gets.
+      request_.Begin(link_->out());
+      MOLT_CO_RETURN_IF_ERROR(co_await SendAll(context));
+    }
     MOLT_CO_RETURN_IF_ERROR(co_await DrainToReady(context));
   }
   // The request has been delivered: its signal reaches the backend before anything that is sent
   // from here on. If it came too late for its own statement, it hits this one, or none.
+  given_up_ = false;
   in_block_ = false;
   block_writes_ = false;
   for (int barrier = 0; cancelled || transaction_ != 'I'; ++barrier) {

@@ -15,9 +15,13 @@ constexpr std::string_view kColumnsSql = R"sql(
 SELECT a.attname::text,
        (CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE a.atttypid END)::int8,
        CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END,
-       a.attnotnull
+       a.attnotnull,
+       b.typtype = 'e' OR b.typcategory = 'S',
+       pg_catalog.format_type(a.atttypid, a.atttypmod)
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_type AS b
+  ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
 WHERE a.attrelid = pg_catalog.to_regclass(
         CASE WHEN $1::text = '' THEN '' ELSE pg_catalog.quote_ident($1) || '.' END ||
         pg_catalog.quote_ident($2::text))
@@ -69,7 +73,8 @@ Async<std::vector<TableColumn>> PgConnection::ReadColumns(const TableName& table
       const auto at = [&](std::size_t column) { return batch->columns[column].ValueAt(row); };
       columns.push_back(
           {std::get<std::string>(at(0)), static_cast<Oid>(std::get<std::int64_t>(at(1))),
-           static_cast<std::int32_t>(std::get<std::int64_t>(at(2))), !std::get<bool>(at(3))});
+           static_cast<std::int32_t>(std::get<std::int64_t>(at(2))), !std::get<bool>(at(3)),
+           std::get<bool>(at(4)), std::get<std::string>(at(5))});
     }
   }
   if (!columns.empty()) co_return columns;

@@ -22,6 +22,12 @@ Result<bool> PgStream::TakeRows(protocol::Message& last) {
 }
 
 Async<types::RecordBatchPtr> PgStream::Next(const ExecContext& context) {
+  auto batch = co_await ReadBatch(context);
+  if (!batch) co_await connection_.GiveUp(context);
+  co_return batch;
+}
+
+Async<types::RecordBatchPtr> PgStream::ReadBatch(const ExecContext& context) {
   if (failed_) co_return Closed("the query has already failed");
   if (done_) co_return types::RecordBatchPtr();
   failed_ = true;  // unless this comes to its end

@@ -28,6 +28,7 @@ class PgStream final : public BatchStream {
  private:
   // Takes the rows that have come; true at the end of a batch.
   Result<bool> TakeRows(protocol::Message& last);
+  Async<types::RecordBatchPtr> ReadBatch(const ExecContext& context);
   Async<void> Finish(const protocol::Message& last, const ExecContext& context);
 
   PgConnection& connection_;

@@ -1,8 +1,8 @@
 #include "molt/db/postgres/read_gate_tree.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -18,68 +18,64 @@ namespace {
 
 // The nodes that a read may consist of, sorted. Anything else, what later parsers may add included,
 // makes it none.
-constexpr std::array<std::string_view, 50> kReadNodes = {
-    "A_ArrayExpr",
-    "A_Const",
-    "A_Expr",
-    "A_Indices",
-    "A_Indirection",
-    "A_Star",
-    "Alias",
-    "BitString",
-    "BoolExpr",
-    "Boolean",
-    "BooleanTest",
-    "CTECycleClause",
-    "CTESearchClause",
-    "CaseExpr",
-    "CaseWhen",
-    "CoalesceExpr",
-    "CollateClause",
-    "ColumnDef",
-    "ColumnRef",
-    "CommonTableExpr",
-    "DefElem",
-    "ExplainStmt",
-    "Float",
-    "FuncCall",
-    "GroupingFunc",
-    "GroupingSet",
-    "Integer",
-    "JoinExpr",
-    "List",
-    "MinMaxExpr",
-    "NamedArgExpr",
-    "NullTest",
-    "ParamRef",
-    "RangeFunction",
-    "RangeSubselect",
-    "RangeTableFunc",
-    "RangeTableFuncCol",
-    "RangeTableSample",
-    "RangeVar",
-    "ResTarget",
-    "RowExpr",
-    "SQLValueFunction",
-    "SelectStmt",
-    "SetToDefault",
-    "SortBy",
-    "String",
-    "SubLink",
-    "TypeCast",
-    "TypeName",
-    "VariableShowStmt",
-};
-// And these, which are no nodes of their own everywhere.
-constexpr std::array<std::string_view, 4> kMoreReadNodes = {"WindowDef", "WithClause", "XmlExpr",
-                                                            "XmlSerialize"};
-
-constexpr bool IsSorted(const auto& names) { return std::is_sorted(names.begin(), names.end()); }
-static_assert(IsSorted(kReadNodes) && IsSorted(kMoreReadNodes));
+constexpr std::string_view kReadNodes[] = {"A_ArrayExpr",
+                                           "A_Const",
+                                           "A_Expr",
+                                           "A_Indices",
+                                           "A_Indirection",
+                                           "A_Star",
+                                           "Alias",
+                                           "BitString",
+                                           "BoolExpr",
+                                           "Boolean",
+                                           "BooleanTest",
+                                           "CTECycleClause",
+                                           "CTESearchClause",
+                                           "CaseExpr",
+                                           "CaseWhen",
+                                           "CoalesceExpr",
+                                           "CollateClause",
+                                           "ColumnDef",
+                                           "ColumnRef",
+                                           "CommonTableExpr",
+                                           "DefElem",
+                                           "ExplainStmt",
+                                           "Float",
+                                           "FuncCall",
+                                           "GroupingFunc",
+                                           "GroupingSet",
+                                           "Integer",
+                                           "JoinExpr",
+                                           "List",
+                                           "MinMaxExpr",
+                                           "NamedArgExpr",
+                                           "NullTest",
+                                           "ParamRef",
+                                           "RangeFunction",
+                                           "RangeSubselect",
+                                           "RangeTableFunc",
+                                           "RangeTableFuncCol",
+                                           "RangeTableSample",
+                                           "RangeVar",
+                                           "ResTarget",
+                                           "RowExpr",
+                                           "SQLValueFunction",
+                                           "SelectStmt",
+                                           "SetToDefault",
+                                           "SortBy",
+                                           "String",
+                                           "SubLink",
+                                           "TypeCast",
+                                           "TypeName",
+                                           "VariableShowStmt",
+                                           "WindowDef",
+                                           "WithClause",
+                                           "XmlExpr",
+                                           "XmlSerialize"};
+static_assert(std::is_sorted(std::begin(kReadNodes), std::end(kReadNodes)));
 
 bool IsReadNode(std::string_view name) {
-  return std::binary_search(kReadNodes.begin(), kReadNodes.end(), name) ||
-         std::binary_search(kMoreReadNodes.begin(), kMoreReadNodes.end(), name);
+  return std::binary_search(std::begin(kReadNodes), std::end(kReadNodes), name);
 }
 
 // What an array or object of the document is to us.

@@ -1,7 +1,9 @@
 #include "molt/db/postgres/read_gate_verdict.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 

@@ -14,15 +14,19 @@ struct Words {
 
 // Where the parser's word is not the user's.
 constexpr std::array kWords = {
+    Words{"AlterDatabaseSetStmt", "ALTER DATABASE"},
     Words{"AlterEnumStmt", "ALTER TYPE"},
+    Words{"AlterForeignServerStmt", "ALTER SERVER"},
     Words{"AlterFunctionStmt", "ALTER FUNCTION"},
     Words{"AlterObjectSchemaStmt", "ALTER … SET SCHEMA"},
     Words{"AlterOwnerStmt", "ALTER … OWNER"},
+    Words{"AlterRoleSetStmt", "ALTER ROLE"},
     Words{"AlterSeqStmt", "ALTER SEQUENCE"},
+    Words{"AlterTableMoveAllStmt", "ALTER … SET TABLESPACE"},
+    Words{"AlterTableSpaceOptionsStmt", "ALTER TABLESPACE"},
     Words{"AlterTSConfigurationStmt", "ALTER TEXT SEARCH CONFIGURATION"},
     Words{"AlterTSDictionaryStmt", "ALTER TEXT SEARCH DICTIONARY"},
     Words{"CheckPointStmt", "CHECKPOINT"},
-    Words{"ClosePortalStmt", "CLOSE"},
     Words{"CompositeTypeStmt", "CREATE TYPE"},
     Words{"ConstraintsSetStmt", "SET CONSTRAINTS"},
     Words{"CreateAmStmt", "CREATE ACCESS METHOD"},
@@ -37,11 +41,11 @@ constexpr std::array kWords = {
     Words{"CreateSeqStmt", "CREATE SEQUENCE"},
     Words{"CreateStatsStmt", "CREATE STATISTICS"},
     Words{"CreateStmt", "CREATE TABLE"},
+    Words{"CreateTableSpaceStmt", "CREATE TABLESPACE"},
     Words{"CreateTrigStmt", "CREATE TRIGGER"},
     Words{"CreatedbStmt", "CREATE DATABASE"},
-    Words{"CurrentOfExpr", "WHERE CURRENT OF"},
-    Words{"DeclareCursorStmt", "DECLARE"},
     Words{"DefineStmt", "CREATE"},
+    Words{"DropTableSpaceStmt", "DROP TABLESPACE"},
     Words{"DropdbStmt", "DROP DATABASE"},
     Words{"GrantRoleStmt", "GRANT"},
     Words{"GrantStmt", "GRANT or REVOKE"},
@@ -50,7 +54,6 @@ constexpr std::array kWords = {
     Words{"RenameStmt", "ALTER … RENAME"},
     Words{"RuleStmt", "CREATE RULE"},
     Words{"SecLabelStmt", "SECURITY LABEL"},
-    Words{"TransactionStmt", "transaction control"},
     Words{"VacuumStmt", "VACUUM or ANALYZE"},
     Words{"VariableSetStmt", "SET or RESET"},
     Words{"ViewStmt", "CREATE VIEW"},
@@ -99,6 +102,9 @@ std::string FunctionRefusal(std::string_view function, std::string_view why) {
 std::string NodeRefusal(std::string_view node) {
   std::string refusal = DriverRefusal(node);
   if (!refusal.empty()) return refusal;
+  if (node == "DeclareCursorStmt" || node == "FetchStmt" || node == "ClosePortalStmt") {
+    return "DECLARE, FETCH and CLOSE are no reads: to get rows bit by bit use stream()";
+  }
   if (node == "LockingClause") return LockRefusal("");
   if (node == "VariableSetStmt") {
     return "SET and RESET change the session, which no read may; use execute() in a transaction()";
@@ -111,6 +117,7 @@ std::string TransactionRefusal(std::string_view kind) {
   if (kind.starts_with(kBegin)) kind.remove_prefix(kBegin.size());
   std::string words;
   for (const char letter : kind) words += letter == '_' ? ' ' : letter;
+  if (words == "START" || words == "PREPARE") words += " TRANSACTION";
   return words + " is not allowed: every call is a transaction of its own; use transaction()";
 }
 

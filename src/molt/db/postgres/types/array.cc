@@ -187,4 +187,11 @@ EncodeOutcome EncodeArray(const TypeEntry& element, const List& value, std::stri
   return PutText(value, dimensions.count, out) ? EncodeOutcome::kText : EncodeOutcome::kMismatch;
 }
 
+EncodeOutcome EncodeArrayText(const List& value, std::string& out) {
+  constexpr Oid kTextOid = 25;
+  Dimensions dimensions;
+  if (!MeasureDimensions(*FindType(kTextOid), value, dimensions)) return EncodeOutcome::kMismatch;
+  return PutText(value, dimensions.count, out) ? EncodeOutcome::kText : EncodeOutcome::kMismatch;
+}
+
 }  // namespace molt::db::postgres

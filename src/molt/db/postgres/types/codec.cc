@@ -6,6 +6,7 @@
 #include <iterator>
 #include <variant>
 
+#include "molt/db/postgres/types/param_text.h"
 #include "molt/db/postgres/types/type_codec.h"
 
 namespace molt::db::postgres {
@@ -149,6 +150,10 @@ EncodeOutcome EncodeUnknown(const Value& value, std::string& out) {
   if (const auto* text = std::get_if<std::string>(&value)) return PutText(*text, out);
   if (const auto* json = std::get_if<types::Json>(&value)) return PutText(json->text, out);
   if (const auto* inet = std::get_if<types::Inet>(&value)) return PutText(inet->text, out);
+  if (const auto* list = std::get_if<types::List>(&value)) return EncodeArrayText(*list, out);
+  if (std::holds_alternative<types::Range>(value)) {
+    return AppendParamText(value, out) ? EncodeOutcome::kText : EncodeOutcome::kMismatch;
+  }
   return EncodeOutcome::kMismatch;
 }
 

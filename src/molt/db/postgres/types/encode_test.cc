@@ -248,7 +248,8 @@ TEST(Encode, MultirangesFromListsOfRanges) {
 TEST(NaturalType, OfScalars) {
   EXPECT_EQ(NaturalType(Null{}), 0U);
   EXPECT_EQ(NaturalType(true), kBool);
-  EXPECT_EQ(NaturalType(Int(1)), kInt8);
+  EXPECT_EQ(NaturalType(Int(1)), kInt4);
+  EXPECT_EQ(NaturalType(Int(2'147'483'648)), kInt8);
   EXPECT_EQ(NaturalType(1.5), kFloat8);
   EXPECT_EQ(NaturalType(Text("a")), 0U);
   EXPECT_EQ(NaturalType(types::Bytes{}), kBytea);

@@ -13,6 +13,7 @@ enum KnownOid : Oid {
   kBoolOid = 16,
   kByteaOid = 17,
   kInt8Oid = 20,
+  kInt4Oid = 23,
   kTextOid = 25,
   kFloat8Oid = 701,
   kInetOid = 869,
@@ -117,6 +118,12 @@ struct NaturalVisitor {
 
 }  // namespace
 
-Oid NaturalType(const Value& value) { return std::visit(NaturalVisitor{}, value); }
+// A small integer is an integer, as SQL's own literals are: `date + 1` and `jsonb -> 1` have no
+// bigint.
+Oid NaturalType(const Value& value) {
+  const auto* integer = std::get_if<std::int64_t>(&value);
+  if (integer != nullptr && *integer == static_cast<std::int32_t>(*integer)) return kInt4Oid;
+  return std::visit(NaturalVisitor{}, value);
+}
 
 }  // namespace molt::db::postgres

@@ -81,6 +81,8 @@ bool AppendArray(const Decoder& self, std::string_view cell, types::ColumnBuilde
 bool ReadArray(const Decoder& self, std::string_view cell, types::Value& out);
 bool ReadArrayText(const Decoder& self, std::string_view cell, types::Value& out);
 EncodeOutcome EncodeArray(const TypeEntry& element, const types::List& value, std::string& out);
+// For arrays of types that are not in the table, whose items the server parses.
+EncodeOutcome EncodeArrayText(const types::List& value, std::string& out);
 
 // By way of `read`: for types whose cells are values anyway, and for columns that are mixed.
 inline bool AppendRead(const Decoder& self, std::string_view cell, types::ColumnBuilder& out) {
