@@ -70,6 +70,8 @@ def test_infinity_leaves_the_other_cells_of_its_column_as_they_are(
         "datemultirange(daterange('10000-01-01', null))",
         "interval '178000000 years'",
         "interval '-178000000 years'",
+        "interval '1000000000 days'",
+        "interval '-999999999 days -1 us'",
         "timetz '24:00+02'",
     ],
 )

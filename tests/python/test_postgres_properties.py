@@ -1,8 +1,10 @@
 """Random values on PostgreSQL: there and back they are the same, and psycopg reads the same."""
 
+import copy
 import datetime
 import ipaddress
 import os
+import pickle
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -20,7 +22,7 @@ from servers.fixtures import PostgresDatabase
 EXAMPLES = os.environ.get("MOLT_PROPERTY_EXAMPLES")
 SETTINGS = settings(
     derandomize=EXAMPLES is None,
-    max_examples=int(EXAMPLES or 60),
+    max_examples=int(EXAMPLES or 40),
     database=None,
     deadline=None,
     suppress_health_check=[
@@ -211,3 +213,29 @@ def test_random_values_are_found_by_themselves(both: Both, type_name: str) -> No
 )
 def test_an_instant_of_any_zone_is_that_instant(both: Both, instant: datetime.datetime) -> None:
     assert both.value("select {v}::timestamptz", v=instant) == instant.astimezone(datetime.UTC)
+
+
+@SETTINGS
+@given(
+    st.none() | st.integers(-9, 9),
+    st.none() | st.integers(-9, 9),
+    st.sampled_from(["[)", "(]", "[]", "()"]),
+    st.integers(-10, 10),
+)
+def test_what_lies_in_a_range_is_what_the_server_finds_there(
+    both: Both, a: int | None, b: int | None, bounds: Any, value: int
+) -> None:
+    if a is not None and b is not None and a > b:
+        a, b = b, a
+    given_range = Range(a, b, bounds)
+    sql = (
+        "select {r}::numrange @> {v}::numeric, {r}::numrange, lower_inc({r}::numrange),"
+        " upper_inc({r}::numrange), lower_inf({r}::numrange), upper_inf({r}::numrange)"
+    )
+    ((contains, cell, *flags),) = both.fetch(sql, r=given_range, v=value)
+    assert (value in given_range) is (value in cell) is contains
+    assert flags == [cell.lower_inc, cell.upper_inc, cell.lower_inf, cell.upper_inf]
+    if not cell.isempty:  # which Range(1, 1) is to the server only
+        assert cell == given_range
+        assert hash(cell) == hash(given_range)
+    assert pickle.loads(pickle.dumps(cell)) == copy.deepcopy(cell) == cell

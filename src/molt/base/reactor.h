@@ -55,6 +55,9 @@ class Reactor {
   // Calls `work` on the reactor's thread, soon. From any thread.
   void Post(std::function<void()> work);
 
+  // Whether nothing waits here. Only on the reactor's thread.
+  [[nodiscard]] bool IsIdle() const { return waiting_.empty(); }
+
   // The rest is for Wait… below, on the reactor's thread only.
 
   using WaitId = std::uint64_t;

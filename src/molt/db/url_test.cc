@@ -6,9 +6,8 @@ namespace molt::db {
 namespace {
 
 TEST(RedactUrl, LeavesWhatHasNoPassword) {
-  for (const char* text :
-       {"sqlite:////srv/app.db", "postgresql://u@h:5432/d?sslmode=require", "host=h dbname=d",
-        "postgresql:///d?host=/run/pg"}) {
+  for (const char* text : {"sqlite:////srv/app.db", "postgresql://u@h:5432/d?sslmode=require",
+                           "host=h dbname=d", "postgresql:///d?host=/run/pg"}) {
     EXPECT_EQ(RedactUrl(text), text);
   }
 }
