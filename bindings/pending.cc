@@ -23,11 +23,8 @@ class CompletionPort {
   CompletionPort(const CompletionPort&) = delete;
   CompletionPort& operator=(const CompletionPort&) = delete;
 
-  std::uint64_t Add(nb::object future) {
-    const std::uint64_t id = next_id_++;
-    futures_[nb::int_(id)] = std::move(future);
-    return id;
-  }
+  std::uint64_t NextNumber() { return next_number_++; }
+  void Add(std::uint64_t id, nb::object future) { futures_[nb::int_(id)] = std::move(future); }
   // Another future for a number that is not done yet; false if it is.
   bool Replace(std::uint64_t id, nb::object future) {
     const nb::int_ key(id);
@@ -46,14 +43,13 @@ class CompletionPort {
       future.attr("set_result")(nb::none());
     }
   }
-  std::uint64_t done_in_a_row = 0;
   [[nodiscard]] int Fileno() const { return queue_->reactor().fd(); }
   [[nodiscard]] const std::shared_ptr<CompletionQueue>& queue() const { return queue_; }
 
  private:
   std::shared_ptr<CompletionQueue> queue_ = std::make_shared<CompletionQueue>();
   nb::dict futures_;
-  std::uint64_t next_id_ = 1;
+  std::uint64_t next_number_ = 1;
 };
 
 // Ctrl-C while a query runs on the main thread: lets Python's own handler run every 20 ms at most,
@@ -146,6 +142,7 @@ nb::object Pending::Result(std::optional<double> timeout) {
   engine::Database& db = target.database;
   engine::RequestContext context = Context(target, timeout);
   if (IsMainThread()) context.cancel = SignalSource().Token();
+  context.is_alone = true;
   {
     const nb::gil_scoped_release release;
     RunBlocking(db, context);
@@ -171,32 +168,31 @@ bool Pending::GiveUp(Error error) {
   return true;
 }
 
-bool Pending::Try() {
-  MarkUsed();
-  tried_ = true;
-  const Target target = TargetOf(target_);
-  engine::Database& db = target.database;
-  const engine::RequestContext context = Context(target, std::nullopt);
-  const nb::gil_scoped_release release;
-  return RunTrial(db, context);
-}
-
 std::optional<double> Pending::Start(std::shared_ptr<CompletionQueue> queue, std::uint64_t id) {
-  if (!tried_) MarkUsed();
+  MarkUsed();
   const Target target = TargetOf(target_);
   engine::Database& db = target.database;
   engine::RequestContext context = Context(target, std::nullopt);
-  context.cancel = cancel_.emplace().Token();
-  turn_ = std::make_shared<Turn>();
-  if (db.IsAsynchronous() && !holds_connection_ && !needs_thread_) {
-    context.reactor = &queue->reactor();
-  }
-  done_ = [queue = std::move(queue), id] { queue->Push(id); };
+  const auto starting = std::make_shared<Starting>();
   {
     const nb::gil_scoped_release release;
+    if (!db.IsAsynchronous() && RunTrial(db, context)) {
+      is_done_ = true;
+      return std::nullopt;
+    }
+    context.cancel = cancel_.emplace().Token();
+    turn_ = std::make_shared<Turn>();
+    if (db.IsAsynchronous() && !holds_connection_ && !needs_thread_) {
+      context.reactor = &queue->reactor();
+      context.is_alone = queue->TakeAlone();
+    }
+    done_ = [queue = std::move(queue), id, starting] {
+      if (starting->Done()) queue->Push(id);
+    };
     Submit(db, context, turn_, done_);
   }
-  if (!context.deadline.IsSet() || context.reactor != nullptr) return std::nullopt;
+  is_done_ = starting->Returned();
+  if (is_done_ || !context.deadline.IsSet() || context.reactor != nullptr) return std::nullopt;
   const std::chrono::duration<double> left = context.deadline.When() - Deadline::Clock::now();
   return std::max(left.count(), 0.0);
 }
@@ -204,12 +200,13 @@ std::optional<double> Pending::Start(std::shared_ptr<CompletionQueue> queue, std
 void BindPending(nb::module_& m) {
   nb::class_<CompletionPort>(m, "_CompletionPort")
       .def(nb::init<>())
-      .def("add", &CompletionPort::Add, nb::arg("future"),
-           nb::sig("def add(self, future: typing.Any) -> int"))
+      .def("next_number", &CompletionPort::NextNumber)
+      .def("add", &CompletionPort::Add, nb::arg("number"), nb::arg("future"),
+           nb::sig("def add(self, number: int, future: typing.Any) -> None"))
       .def("replace", &CompletionPort::Replace, nb::arg("id"), nb::arg("future"),
            nb::sig("def replace(self, id: int, future: typing.Any) -> bool"))
       .def("drain", &CompletionPort::Drain, nb::sig("def drain(self) -> None"))
-      .def_rw("done_in_a_row", &CompletionPort::done_in_a_row)
+      .def("set_shared", [](const CompletionPort& port) { port.queue()->SetShared(); })
       .def("fileno", &CompletionPort::Fileno, nb::sig("def fileno(self) -> int"));
 
   m.attr("R") = nb::type_var("R");
@@ -224,7 +221,7 @@ void BindPending(nb::module_& m) {
             return nb::module_::import_("molt_sql._aio").attr("wait")(self).attr("__await__")();
           },
           nb::sig("def __await__(self) -> collections.abc.Generator[typing.Any, None, R]"))
-      .def("_try", &Pending::Try, nb::sig("def _try(self) -> bool"))
+      .def_prop_ro("_is_done", &Pending::IsDone)
       .def(
           "_start",
           [](Pending& self, const CompletionPort& port, std::uint64_t id) {

@@ -31,11 +31,35 @@ class CompletionQueue {
   std::vector<std::uint64_t> Drain();
   [[nodiscard]] Reactor& reactor() { return reactor_; }
 
+  // Several tasks ask: a request is not to keep the others waiting. Both on the loop's thread.
+  void SetShared() { shared_left_ = kSharedFor; }
+  // Whether the next request may take the loop's thread for a moment.
+  [[nodiscard]] bool TakeAlone() {
+    if (shared_left_ == 0) return reactor_.IsIdle();
+    --shared_left_;
+    return false;
+  }
+
  private:
+  static constexpr int kSharedFor = 256;  // requests, until it is tried again
+
+  int shared_left_ = 0;
   std::mutex mutex_;
   std::vector<std::uint64_t> done_;
   // Last, so that it goes first: requests that it destroys may still push.
   Reactor reactor_;
+};
+
+// Whether a request was done before the call that started it returned; decided once, by whichever
+// of the two comes first.
+class Starting {
+ public:
+  // Of both only the second returns true.
+  bool Done() { return passed_.exchange(true); }
+  bool Returned() { return passed_.exchange(true); }
+
+ private:
+  std::atomic<bool> passed_ = false;
 };
 
 // Whether a submitted request has begun. Until then it can be given up at once, without the
@@ -72,12 +96,12 @@ class Pending {
 
   // Runs it here and now and gives its result.
   nb::object Result(std::optional<double> timeout);
-  // Runs it here and now if that takes no longer than a thread would take to wake up, then Take()
-  // gives the result; false if it must be started.
-  bool Try();
-  // Starts it; `id` goes to the queue when it is done, then Take() gives the result. Returns the
-  // seconds until its deadline, if it may wait for a thread: Expire() is due then.
+  // Starts it. If it is done at once, IsDone() says so, else `id` goes to the queue when it is
+  // done; then Take() gives the result. Returns the seconds until its deadline, if it may wait for
+  // a thread: Expire() is due then.
   std::optional<double> Start(std::shared_ptr<CompletionQueue> queue, std::uint64_t id);
+  // Whether it was done before Start() returned.
+  [[nodiscard]] bool IsDone() const { return is_done_; }
   void Cancel();
   // The deadline has passed. What runs notices by itself, what waits for a thread cannot.
   void Expire();
@@ -114,7 +138,7 @@ class Pending {
   bool holds_connection_ = false;
   bool needs_thread_ = false;
   bool used_ = false;
-  bool tried_ = false;
+  bool is_done_ = false;
 };
 
 // `make(database, context)` gives the request, `convert(value)` its Python result (with the GIL).

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-# After so many queries in a row that were done without waiting, others get their turn.
+# After so many queries that were done without waiting, others get their turn.
 _DONE_IN_A_ROW_MAX = 16
 
 _ports: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _CompletionPort] = (
@@ -33,8 +33,8 @@ async def ready(value: R) -> R:
 
 
 async def wait(pending: Pending[R]) -> R:
-    """Gives the result of `pending`: at once if it takes less time than waking a thread (see
-    engine::Database::TryFetch), else from the database's threads."""
+    """Gives the result of `pending`: at once if it takes less time than waiting for it would (see
+    engine::Database::TryFetch and db::ExecContext::is_alone)."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
@@ -46,14 +46,14 @@ async def wait(pending: Pending[R]) -> R:
     port = _ports.get(loop)
     if port is None:
         port = _open_port(loop)
-    if pending._try():
-        port.done_in_a_row += 1
-        if port.done_in_a_row % _DONE_IN_A_ROW_MAX == 0:
-            await asyncio.sleep(0)
+    number = port.next_number()
+    seconds = pending._start(port, number)
+    if pending._is_done:
+        if number % _DONE_IN_A_ROW_MAX == 0:
+            await _let_others_run(port, number)
         return pending._take()
     future = loop.create_future()
-    number = port.add(future)
-    seconds = pending._start(port, number)
+    port.add(number, future)
     timer = None if seconds is None else loop.call_later(seconds, pending._expire)
     try:
         await future
@@ -64,6 +64,12 @@ async def wait(pending: Pending[R]) -> R:
         if timer is not None:
             timer.cancel()
     return pending._take()
+
+
+async def _let_others_run(port: _CompletionPort, number: int) -> None:
+    await asyncio.sleep(0)
+    if port.next_number() > number + 1:
+        port.set_shared()
 
 
 def _open_port(loop: asyncio.AbstractEventLoop) -> _CompletionPort:
@@ -104,18 +110,20 @@ def _in_trio() -> bool:
 async def _wait_trio(pending: Pending[R]) -> R:
     import trio
 
-    if pending._try():
+    port = _CompletionPort()
+    number = port.next_number()
+    seconds = pending._start(port, number)
+    if pending._is_done:
         await trio.lowlevel.checkpoint()
         return pending._take()
-    port = _CompletionPort()
     done = _Flag()
+    port.add(number, done)
 
     async def until_done() -> None:
         while not done.is_set:
             await trio.lowlevel.wait_readable(port.fileno())
             port.drain()
 
-    seconds = pending._start(port, port.add(done))
     try:
         if seconds is not None:
             with trio.move_on_after(seconds):

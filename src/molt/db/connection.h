@@ -24,6 +24,9 @@ struct ExecContext {
   CancelToken cancel;
   // Where the call waits, if it is not to block its thread: the reactor of the thread it runs on.
   Reactor* reactor = nullptr;
+  // Nothing else is to be done on the calling thread, so that a reply which comes within
+  // microseconds may be waited for awake.
+  bool is_alone = false;
   // Set for a trial run on a thread that must not block for long: at this instant, and rather than
   // wait for a connection or a lock, or open a connection, the call fails with Timeout or Busy.
   Deadline trial_end = {};

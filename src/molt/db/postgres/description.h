@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "molt/base/trial_history.h"
 #include "molt/db/postgres/types/codec.h"
 #include "molt/types/schema.h"
 
@@ -26,6 +27,8 @@ struct Description {
   std::vector<std::int16_t> result_formats;     // a column each
   std::shared_ptr<const types::Schema> schema;  // of all batches
   bool gives_rows = false;                      // maybe without columns
+  // Whether replies come so soon that sleeping until then would take longer. Thread-safe.
+  mutable TrialHistory quick_replies;
 };
 // Whether a RowDescription's body still says the same of the columns.
 [[nodiscard]] bool SameColumns(std::string_view row_description, const Description& description);

@@ -1,5 +1,7 @@
 #include "molt/db/postgres/link.h"
 
+#include <sched.h>
+
 #include <cstring>
 #include <utility>
 
@@ -129,6 +131,18 @@ Async<void> Link::Receive(const ExecContext& context) {
     MOLT_CO_ASSIGN(const bool got, ReadOnce(wanted));
     if (got) co_return Status();
   }
+}
+
+Result<bool> Link::Poll(Deadline until) {
+  if (broken_) return false;
+  Interest wanted = Interest::kRead;
+  do {
+    MOLT_ASSIGN(const bool got, ReadOnce(wanted));
+    if (got) return true;
+    // The server may be waiting for this very core.
+    sched_yield();
+  } while (!until.HasPassed());
+  return false;
 }
 
 Async<protocol::Message> Link::Next(const ExecContext& context) {

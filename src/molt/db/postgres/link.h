@@ -48,6 +48,8 @@ class Link {
   // Waits until the server has sent more. Timeout and Cancelled leave the link as it was; all other
   // errors break it.
   Async<void> Receive(const ExecContext& context);
+  // Looks for so long, without sleeping, whether the server has sent more.
+  Result<bool> Poll(Deadline until);
   // The two together: waits for the next message.
   Async<protocol::Message> Next(const ExecContext& context);
 

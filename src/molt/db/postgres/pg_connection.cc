@@ -1,6 +1,10 @@
 #include "molt/db/postgres/pg_connection.h"
 
+#include <sched.h>
+
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <utility>
 
 #include "molt/db/postgres/pg_errors.h"
@@ -16,6 +20,13 @@ constexpr std::string_view kRollbackName = "molt_rollback";
 constexpr std::string_view kBeginSql = "BEGIN READ ONLY";
 constexpr std::string_view kRollbackSql = "ROLLBACK";
 constexpr Seconds kGiveUpTime{2};
+// Falling asleep and being woken takes about as long.
+constexpr std::chrono::microseconds kQuickReply{100};
+
+int CoresOfThisProcess() {
+  cpu_set_t cores;
+  return sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
+}
 
 }  // namespace
 
@@ -33,6 +44,24 @@ Async<void> PgConnection::SendAll(const ExecContext& context) {
   in_exchange_ = true;
   needs_sync_ = false;
   co_return co_await link_->Send(context);
+}
+
+Status PgConnection::PollForReply(const Ready& ready, const ExecContext& context) {
+  // One at a time: the others' cores are the server's, or somebody else's.
+  static std::atomic_flag polling;
+  static const bool has_other_cores = CoresOfThisProcess() > 1;
+  if (!context.is_alone || ready.is_new || !has_other_cores) return {};
+  TrialHistory& history = ready.description->quick_replies;
+  if (!history.TakeTurn() || polling.test_and_set()) return {};
+  const auto got = link_->Poll(Deadline::After(kQuickReply).Earlier(context.deadline));
+  polling.clear();
+  MOLT_RETURN_IF_ERROR(got);
+  if (*got) {
+    history.Succeeded();
+  } else {
+    history.Failed();
+  }
+  return {};
 }
 
 Error PgConnection::Unexpected(char type) {
@@ -283,6 +312,7 @@ Async<std::unique_ptr<BatchStream>> PgConnection::StartRead(const Statement& sta
   MOLT_CO_RETURN_IF_ERROR(MakeSurplusStatementsGo());
   std::string after_rows = request_.TakeExpected();
   MOLT_CO_RETURN_IF_ERROR(co_await SendAll(context));
+  MOLT_CO_RETURN_IF_ERROR(PollForReply(ready, context));
 
   for (const char type : before_rows) {
     auto reply = co_await Expect(type, context);

@@ -91,6 +91,8 @@ class PgConnection final : public Connection {
   Status ComposeStatement(const Statement& statement, Ready& ready, std::int32_t max_rows);
   Status MakeSurplusStatementsGo();
   Async<void> SendAll(const ExecContext& context);
+  // Waits awake for a reply that is likely to come at once.
+  Status PollForReply(const Ready& ready, const ExecContext& context);
   // The reply of this type, or the server's error, after which all replies up to ReadyForQuery have
   // been read.
   Async<protocol::Message> Expect(char type, const ExecContext& context);
@@ -119,6 +121,8 @@ class PgConnection final : public Connection {
   Async<std::vector<TableColumn>> ReadColumns(const TableName& table, const ExecContext& context);
 
   // -- COPY … FROM STDIN, in this order.
+  Async<ExecuteResult> RunCopy(const std::string& sql, const std::vector<TableColumn>& columns,
+                               BatchSource& source, const ExecContext& context);
   Async<void> BeginCopy(const std::string& sql, const ExecContext& context);
   Async<void> SendRows(const std::vector<TableColumn>& columns, BatchSource& source,
                        const ExecContext& context);

@@ -60,25 +60,27 @@ Async<std::int64_t> PgConnection::Insert(const TableName& table,
   MOLT_CO_ASSIGN(const auto all, co_await ReadColumns(table, context));
   MOLT_CO_ASSIGN(const auto chosen, Chosen(all, columns, table));
   const std::string sql = CopySql(table, columns);
-  const Statement statement{sql, {}, {}};
-  current_ = statement;
+  current_ = Statement{sql, {}, {}};
   needs_reset_ = true;
-  if (Status begun = co_await BeginCopy(sql, context); !begun) {
-    current_ = {};
-    co_return Fail(std::move(begun).error());
-  }
-  if (Status sent = co_await SendRows(chosen, source, context); !sent) {
+  auto result = co_await RunCopy(sql, chosen, source, context);
+  current_ = {};
+  if (result) co_return result->rows_affected;
+  co_await GiveUp(context);
+  co_return Fail(std::move(result).error());
+}
+
+Async<ExecuteResult> PgConnection::RunCopy(const std::string& sql,
+                                           const std::vector<TableColumn>& columns,
+                                           BatchSource& source, const ExecContext& context) {
+  MOLT_CO_RETURN_IF_ERROR(co_await BeginCopy(sql, context));
+  if (Status sent = co_await SendRows(columns, source, context); !sent) {
     // Nothing stays of what was sent.
     if (in_exchange_ && !link_->is_broken()) {
       [[maybe_unused]] const Status ended = co_await FailCopy(context);
     }
-    current_ = {};
     co_return Fail(std::move(sent).error());
   }
-  auto result = co_await EndCopy(context);
-  current_ = {};
-  if (!result) co_return Fail(std::move(result).error());
-  co_return result->rows_affected;
+  co_return co_await EndCopy(context);
 }
 
 // Without Sync, which would end it at once.

@@ -24,6 +24,7 @@ Async<ExecuteResult> PgConnection::Execute(const Statement& statement, const Exe
     result = co_await RunExecute(statement, context);
   }
   current_ = {};
+  if (!result) co_await GiveUp(context);
   co_return result;
 }
 

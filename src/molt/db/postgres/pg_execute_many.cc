@@ -61,6 +61,7 @@ Async<ExecuteResult> PgConnection::ExecuteMany(std::string_view sql, const Param
     result = co_await RunExecuteMany(sql, sets, context);
   }
   current_ = {};
+  if (!result) co_await GiveUp(context);
   co_return result;
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "molt/db/postgres/pg_connection.h"
+#include "molt/db/postgres/protocol/copy_fail.h"
 
 namespace molt::db::postgres {
 
@@ -33,8 +34,11 @@ Async<void> PgConnection::Recover(ExecContext context) {
     cancelled = true;
     MOLT_CO_RETURN_IF_ERROR(co_await RequestCancel(link_->transport(), key_, context));
     if (needs_sync_) {
-      // Until then the server skips what it gets.
+      // Until Sync the server skips what it gets; within a COPY it skips Sync, and outside of one
+      // CopyFail.
       request_.Begin(link_->out());
+      const protocol::CopyFail fail{"the client gave up"};
+      MOLT_CO_RETURN_IF_ERROR(request_.Add(fail, {}));
       MOLT_CO_RETURN_IF_ERROR(co_await SendAll(context));
     }
     MOLT_CO_RETURN_IF_ERROR(co_await DrainToReady(context));
@@ -58,7 +62,6 @@ Async<void> PgConnection::Recover(ExecContext context) {
 
 Async<void> PgConnection::ResetSession(const ExecContext& context) {
   request_.Begin(link_->out());
-  std::string expected;
   for (const std::string_view sql : kResets) {
     MOLT_CO_RETURN_IF_ERROR(request_.Parse("", sql, {}));
     MOLT_CO_RETURN_IF_ERROR(request_.Run(""));
