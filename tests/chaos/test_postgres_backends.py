@@ -240,7 +240,7 @@ def test_the_servers_own_limit_of_connections() -> None:
         assert "too many clients" in str(caught.value) or "slots" in str(caught.value)
 
         async def main() -> list[Any]:
-                asked = [awaited(sleep(db, 0.2).fetch_all()) for _ in range(6)]
+            asked = [awaited(sleep(db, 0.2).fetch_all()) for _ in range(6)]
             return await asyncio.gather(*asked, return_exceptions=True)
 
         answers = run(main)
