@@ -133,6 +133,7 @@ Error ConnectError(PGconn* conn) {
   const std::string message = Trimmed(PQerrorMessage(conn));
   Error error{ErrorCode::kDatabase, "cannot connect: " + message, "08001", true};
   if (message.find("too many clients") != std::string::npos ||
+      message.find("too many connections for") != std::string::npos ||
       message.find("remaining connection slots") != std::string::npos) {
     error.code = ErrorCode::kBusy;
     error.sqlstate = "53300";

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,8 +34,12 @@ constexpr auto kDoubtAfter = std::chrono::milliseconds(100);
 
 auto PoolClosed() { return Closed("the database is closed"); }
 
+// An attempt to connect; 0 is none.
+using AttemptId = std::uint64_t;
+
 // One caller who waits for a connection.
 struct Waiter {
+  AttemptId attempt = 0;  // begun for this one
   std::shared_ptr<Event> event = std::make_shared<Event>();
   ConnectionPtr connection;  // one of the two, when it has been served
   std::optional<Error> error;
@@ -64,8 +69,12 @@ class PgPool final : public Pool {
 
   ConnectionPtr TakeIdle(std::vector<ConnectionPtr>& ended);
   [[nodiscard]] auto NoneFree(std::chrono::duration<double> waited) const;
-  void StartOpening();
-  void OpenOne();
+  AttemptId StartOpening();
+  void OpenOne(AttemptId attempt);
+  // Attempts that somebody counts on.
+  [[nodiscard]] std::size_t WantedAttempts() const {
+    return static_cast<std::size_t>(opening_) - orphans_.size();
+  }
   void Add(ConnectionPtr connection);
   void Gone();
   void GoneUnderLock();
@@ -81,6 +90,10 @@ class PgPool final : public Pool {
   bool closed_ = false;
   int open_ = 0;  // idle, leased, recovering, or being opened
   int opening_ = 0;
+  AttemptId last_attempt_ = 0;
+  // Begun for callers who have given up. They may still succeed, but who comes later neither relies
+  // on them nor is told of their failure: what keeps them may be over.
+  std::set<AttemptId> orphans_;
   std::vector<ConnectionPtr> idle_;  // the one used last is used next: its caches are warm
   std::deque<Waiter*> waiting_;      // first come, first served
   std::unique_ptr<asio::thread_pool> openers_;
@@ -99,7 +112,8 @@ class PgPool::Queued {
     ConnectionPtr unwanted;
     {
       const Lock lock(pool_.mutex_);
-      std::erase(pool_.waiting_, &waiter_);
+      const bool was_waiting = std::erase(pool_.waiting_, &waiter_) > 0;
+      if (was_waiting && waiter_.attempt != 0) pool_.orphans_.insert(waiter_.attempt);
       unwanted = std::move(waiter_.connection);
     }
     if (unwanted) pool_.Serve(std::move(unwanted));
@@ -162,8 +176,8 @@ Async<Lease> PgPool::Acquire(Access access, const ExecContext& context) {
     if (context.trial_end.IsSet()) co_return NoneFree({});
     if (waiting_.size() >= options().waiting_max) co_return NoneFree({});
     waiting_.push_back(&waiter);
-    if (static_cast<int>(waiting_.size()) > opening_ && open_ < options().connections_max) {
-      StartOpening();
+    if (waiting_.size() > WantedAttempts() && open_ < options().connections_max) {
+      waiter.attempt = StartOpening();
     }
   }
   ended.clear();
@@ -188,14 +202,16 @@ Async<Lease> PgPool::Acquire(Access access, const ExecContext& context) {
 // -- Opening --------------------------------------------------------------------------------------
 
 // Precondition: the mutex is held.
-void PgPool::StartOpening() {
+AttemptId PgPool::StartOpening() {
   ++open_;
   ++opening_;
+  const AttemptId attempt = ++last_attempt_;
   if (!openers_) openers_ = std::make_unique<asio::thread_pool>(kOpeners);
-  asio::post(*openers_, [this] { OpenOne(); });
+  asio::post(*openers_, [this, attempt] { OpenOne(attempt); });
+  return attempt;
 }
 
-void PgPool::OpenOne() {
+void PgPool::OpenOne(AttemptId attempt) {
   ExecContext context;
   context.cancel = closing_.Token();
   Result<OpenedSession> session = OpenSession(options(), context);
@@ -204,10 +220,14 @@ void PgPool::OpenOne() {
   {
     const Lock lock(mutex_);
     --opening_;
+    const bool orphaned = orphans_.erase(attempt) > 0;
+    for (Waiter* waiter : waiting_) {
+      if (waiter->attempt == attempt) waiter->attempt = 0;
+    }
     if (!connection) {
       --open_;
       // Who has waited longest is told why. The others have tries of their own, if there is room.
-      if (!waiting_.empty()) {
+      if (!waiting_.empty() && !orphaned) {
         Waiter& first = *waiting_.front();
         waiting_.pop_front();
         first.error = std::move(session).error();
@@ -223,7 +243,7 @@ void PgPool::OpenOne() {
 // Somebody may open a connection in place of one that is gone. Precondition: the mutex is held.
 void PgPool::GoneUnderLock() {
   if (closed_ || open_ >= options().connections_max) return;
-  const bool wanted = static_cast<int>(waiting_.size()) > opening_;
+  const bool wanted = waiting_.size() > WantedAttempts();
   if (wanted || open_ < options().connections_min) StartOpening();
 }
 
