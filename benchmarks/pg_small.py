@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import data
 import pg_bulk_peers
+import pg_client
 import pg_ours
 import pg_server
 import pg_small_peers as peers
@@ -24,6 +26,10 @@ BUILDER = "molt_sql, build and compile only"
 ASYNCPG = "asyncpg"
 ASYNCPG_POOL = "asyncpg pool"
 PSYCOPG_POOL = "psycopg 3 async pool"
+CLIENT = "molt's C++ client"
+CLIENT_IN_BLOCK = "molt's C++ client in one transaction"
+PGBENCH = "pgbench -M prepared"
+PGBENCH_IN_BLOCK = "pgbench, a read-only transaction each"
 AMOUNT = pg_ours.COLUMNS.index("amount")
 QUERIES = ("point", "list")
 
@@ -38,8 +44,8 @@ def cases(options: Options) -> Iterator[Case]:
             yield _await_case(small, server.about)
         for small in smalls:
             yield _in_flight_case(small, server.about)
-        # The C++ client beside `pgbench -M prepared -S` belongs here, as cases of this bench: both
-        # are programs, so both are contestants like pg_floor.floor, built by pg_floor.build.
+        for connections in (1, peers.IN_FLIGHT):
+            yield _client_case(smalls[0], connections, server.about)
 
 
 def _result_case(small: Small, server: str) -> Case:
@@ -96,6 +102,41 @@ def _in_flight_case(small: Small, server: str) -> Case:
     about = f"{peers.IN_FLIGHT} in flight, {pg_ours.POOL} connections each"
     unit = f"s per {peers.BATCH} queries"
     return _case(small, "in_flight", about, contestants, server, goals=goals, unit=unit)
+
+
+def _client_case(small: Small, connections: int, server: str) -> Case:
+    def goals(medians: Mapping[str, float]) -> list[Goal]:
+        if PGBENCH not in medians:
+            return []
+        times = {name: medians[PGBENCH] / medians[name] for name in (CLIENT, CLIENT_IN_BLOCK)}
+        return [
+            Goal("pgbench's rate, a read-only transaction each", times[CLIENT], ">=", 0.8),
+            Goal("pgbench's rate, in one transaction", times[CLIENT_IN_BLOCK], ">=", 1.0),
+        ]
+
+    client = partial(pg_client.client, small, connections)
+    contestants = [
+        Contestant(CLIENT, partial(client, "autocommit"), "ours", timed_itself=True),
+        Contestant(CLIENT_IN_BLOCK, partial(client, "in_transaction"), "part", timed_itself=True),
+        Contestant(
+            PGBENCH, lambda: pg_client.pgbench(small, connections, False), timed_itself=True
+        ),
+        Contestant(
+            PGBENCH_IN_BLOCK, lambda: pg_client.pgbench(small, connections, True), timed_itself=True
+        ),
+    ]
+    return Case(
+        bench="pg_small",
+        name=f"client_{connections}",
+        about=f"One event of {small.rows:,} by primary key, 9 columns, programs without Python,"
+        f" one thread, {connections} connections, one query in flight on each",
+        contestants=contestants,
+        goals=goals,
+        unit=f"s per {pg_client.QUERIES:,} queries",
+        block_s=0,
+        rounds=9,
+        notes=lambda: {"server": server},
+    )
 
 
 def _case(
