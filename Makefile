@@ -1,6 +1,6 @@
 # Each target does its own set-up and is quick when nothing changed. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test check bench fmt clean help
+.PHONY: setup demo test cancel-races check bench fmt clean help
 
 setup: ## system packages, .venv, the compiled extension
 	@scripts/setup.sh test demo
@@ -11,6 +11,11 @@ demo: ## the main job on real data (TPC-H), in SQLite or PG=postgresql://…
 
 test: ## all tests, C++ and Python; ARGS go to pytest, CPP=0 leaves the C++ tests out
 	@scripts/test.sh $(ARGS)
+
+cancel-races: ## 10,000 requests given up as they end, none hits another; MOLT_CANCEL_RACES=…
+	@scripts/setup.sh test
+	@MOLT_CANCEL_RACES=$(or $(MOLT_CANCEL_RACES),10000) MOLT_CHAOS_HANGS_AFTER_S=3600 \
+	  .venv/bin/python -m pytest -q -s tests/chaos/test_postgres_cancel_races.py $(ARGS)
 
 check: ## format, lint, types, arrows between rooms
 	@scripts/check.sh
@@ -26,4 +31,4 @@ clean: ## remove what was built, not .venv
 	@rm -rf build dist python/molt_sql/_molt*.so python/molt_sql/_molt.pyi
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\): ## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\): ## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'

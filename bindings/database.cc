@@ -66,20 +66,29 @@ void DatabaseHandle::Open() {
 
 engine::Database& DatabaseHandle::Get() {
   if (closed_) Raise({ErrorCode::kClosed, "the database " + shown_url_ + " is closed", {}, false});
-  if (fork_generation_ != fork_generation) {
-    const bool is_process_local = database_ != nullptr && database_->IsProcessLocal();
-    Abandon();
-    if (is_process_local) {
-      closed_ = true;
-      Raise({ErrorCode::kClosed,
-             "the in-memory database of the parent process cannot be used after a fork; connect "
-             "anew in the child",
-             {},
-             false});
-    }
-    Open();
-  }
+  if (fork_generation_ != fork_generation) Reopen();
   return *database_;
+}
+
+// By the first of the child's threads that asks; the others wait.
+void DatabaseHandle::Reopen() {
+  std::unique_lock lock(reopening_, std::defer_lock);
+  {
+    const nb::gil_scoped_release release;
+    lock.lock();
+  }
+  if (fork_generation_ == fork_generation) return;
+  const bool is_process_local = database_ != nullptr && database_->IsProcessLocal();
+  Abandon();
+  if (is_process_local) {
+    closed_ = true;
+    Raise({ErrorCode::kClosed,
+           "the in-memory database of the parent process cannot be used after a fork; connect "
+           "anew in the child",
+           {},
+           false});
+  }
+  Open();
 }
 
 void DatabaseHandle::Close() {

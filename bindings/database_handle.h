@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include <nanobind/nanobind.h>
@@ -48,6 +49,7 @@ class DatabaseHandle {
 
  private:
   void Open();
+  void Reopen();
   void Abandon();
 
   const std::string url_;
@@ -55,6 +57,7 @@ class DatabaseHandle {
   const ConnectOptions options_;
   std::shared_ptr<engine::Database> database_;
   std::uint64_t fork_generation_ = 0;
+  std::mutex reopening_;  // never waited for with the GIL held
   bool closed_ = false;
 };
 

@@ -61,10 +61,10 @@ class ArrowSource final : public SourceBase {
     return names;
   }
 
-  void SetColumns(std::vector<std::string> columns) override {
-    if (columns.size() == importer_->schema().size()) return;
-    RaiseInvalid("the data has " + std::to_string(importer_->schema().size()) +
-                 " columns, and columns= names " + std::to_string(columns.size()));
+  Status SetColumns(const std::vector<std::string>& columns) override {
+    if (columns.size() == importer_->schema().size()) return {};
+    return InvalidQuery("the data has " + std::to_string(importer_->schema().size()) +
+                        " columns, and columns= names " + std::to_string(columns.size()));
   }
 
   Result<types::RecordBatchPtr> Next() override {
@@ -109,12 +109,14 @@ class RowSource final : public SourceBase {
     return names;
   }
 
-  void SetColumns(std::vector<std::string> columns) override {
+  Status SetColumns(const std::vector<std::string>& columns) override {
+    const nb::gil_scoped_acquire gil;
     schema_ = std::make_shared<types::Schema>();
     for (const std::string& name : columns) {
       schema_->push_back({name, types::TypeId::kUnknown, true});
       keys_.push_back(nb::str(name.c_str(), name.size()));
     }
+    return {};
   }
 
   Result<types::RecordBatchPtr> Next() override {

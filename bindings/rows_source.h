@@ -22,7 +22,7 @@ class PythonSource : public db::BatchSource {
   // The names the rows carry themselves: of an Arrow stream, or the keys of the first dict.
   [[nodiscard]] virtual std::optional<std::vector<std::string>> OwnColumns() = 0;
   // How many columns a row has; must be set before the first Next().
-  virtual void SetColumns(std::vector<std::string> columns) = 0;
+  virtual Status SetColumns(const std::vector<std::string>& columns) = 0;
   // With the GIL: raises what Python raised, if it did.
   virtual void Rethrow() = 0;
 };

@@ -16,18 +16,18 @@ namespace molt::bindings {
 
 namespace {
 
-// Column names for rows that bring none: the table's, in its order.
-std::vector<std::string> ColumnsOf(const Target& target, const db::TableName& table) {
-  engine::RequestContext context;
-  context.transaction = target.transaction;
-  Result<types::Schema> schema = [&] {
-    const nb::gil_scoped_release release;
-    return target.database.RunBlocking<types::Schema>(
-        target.database.DescribeTable(table, context));
-  }();
-  std::vector<std::string> names;
-  for (const types::Field& field : ValueOrRaise(std::move(schema))) names.push_back(field.name);
-  return names;
+// Rows that bring no column names are of the table's columns, in its order.
+Async<std::int64_t> InsertAll(engine::Database& db, db::TableName table,
+                              std::optional<std::vector<std::string>> columns,
+                              std::shared_ptr<PythonSource> source,
+                              engine::RequestContext context) {
+  if (!columns) {
+    MOLT_CO_ASSIGN(const types::Schema schema, co_await db.DescribeTable(table, context));
+    columns.emplace();
+    for (const types::Field& field : schema) columns->push_back(field.name);
+  }
+  MOLT_CO_RETURN_IF_ERROR(source->SetColumns(*columns));
+  co_return co_await db.Insert(table, *columns, source, context);
 }
 
 // Of a column named twice SQLite would silently drop one value.
@@ -64,20 +64,12 @@ std::unique_ptr<Pending> Insert(nb::handle self, nb::handle table, nb::handle ro
                                 std::optional<double> timeout) {
   db::TableName name = NameOf(table);
   std::shared_ptr<PythonSource> source = MakeSource(rows, batch_rows, std::move(on_progress));
-  std::vector<std::string> names;
-  if (columns) {
-    names = std::move(*columns);
-  } else if (auto own = source->OwnColumns()) {
-    names = std::move(*own);
-  } else {
-    names = ColumnsOf(TargetOf(self), name);
-  }
-  RefuseTwins(names);
-  source->SetColumns(names);
+  if (!columns) columns = source->OwnColumns();
+  if (columns) RefuseTwins(*columns);
   auto pending = MakePending<std::int64_t>(
       "insert", nb::borrow(self), timeout,
-      [name, names, source](engine::Database& db, const engine::RequestContext& context) {
-        return db.Insert(name, names, source, context);
+      [name, columns, source](engine::Database& db, const engine::RequestContext& context) {
+        return InsertAll(db, name, columns, source, context);
       },
       [](std::int64_t inserted) { return nb::object(nb::int_(inserted)); },
       [source] { source->Rethrow(); });

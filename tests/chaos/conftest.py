@@ -1,7 +1,9 @@
 """Every chaos test is bounded in time; servers that may be broken; a look from outside."""
 
+import faulthandler
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -14,7 +16,9 @@ from servers.fault_proxy import FaultProxy
 from servers.fixtures import PostgresDatabase, failing
 from servers.postgres import PostgresServer
 
-HANGS_AFTER_S = 90
+HANGS_AFTER_S = 60
+# Where a hang lets no signal through, the process ends; pytest-xdist goes on with another one.
+ENDS_AFTER_S = 15
 
 
 @pytest.fixture(autouse=True)
@@ -24,10 +28,13 @@ def bounded() -> Iterator[None]:
     def hangs(*_: object) -> None:
         raise AssertionError(f"the test hangs: it did not end within {limit} s")
 
+    stderr = sys.__stderr__ or sys.stderr
     limit = int(os.environ.get("MOLT_CHAOS_HANGS_AFTER_S", HANGS_AFTER_S))
     before = signal.signal(signal.SIGALRM, hangs)
     signal.alarm(limit)
+    faulthandler.dump_traceback_later(limit + ENDS_AFTER_S, exit=True, file=stderr)
     yield
+    faulthandler.cancel_dump_traceback_later()
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
 

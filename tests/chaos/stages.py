@@ -51,7 +51,7 @@ class Scene:
     def lock(self, how: str) -> None:
         """Somebody else does `how` in a transaction until the scene is over."""
         other = self.stack.enter_context(psycopg.connect(self.database.conninfo()))
-        other.execute(how)  # type: ignore[call-overload]
+        other.execute(how)
 
     def slow_trigger(self, when: str, seconds: float) -> None:
         for sql in (
@@ -104,7 +104,9 @@ def connecting(scene: Scene) -> None:
 
 def describing(scene: Scene) -> None:
     scene.lock(f"lock table {T} in access exclusive mode")
-    scene.pending = lambda timeout: raw(f"select * from {T}").on(scene.db).fetch_all(timeout=timeout)
+    scene.pending = lambda timeout: (
+        raw(f"select * from {T}").on(scene.db).fetch_all(timeout=timeout)
+    )
 
 
 def describing_a_write(scene: Scene) -> None:
@@ -148,7 +150,7 @@ def receiving_arrow(scene: Scene) -> None:
 
 
 def streaming(scene: Scene) -> None:
-    async def ask(timeout: float | None) -> None:
+    async def ask(timeout: float | None) -> None:  # noqa: ASYNC109 (what is tried)
         async with slow_rows(scene).stream(batch_rows=5, timeout=timeout) as stream:
             async for _ in stream:
                 pass
@@ -157,7 +159,7 @@ def streaming(scene: Scene) -> None:
 
 
 def in_a_transaction(scene: Scene) -> None:
-    async def ask(timeout: float | None) -> None:
+    async def ask(timeout: float | None) -> None:  # noqa: ASYNC109 (what is tried)
         async with scene.db.transaction() as tx:
             await tx.insert(T, [(2, "new")])
             await sleep(tx).fetch_all(timeout=timeout)
@@ -192,10 +194,11 @@ def executing_many(scene: Scene) -> None:
 def committing(scene: Scene) -> None:
     """COMMIT has no timeout of its own: that of the database counts."""
     scene.slow_trigger(
-        f"constraint trigger slow after insert on {T} deferrable initially deferred for each row", 30
+        f"constraint trigger slow after insert on {T} deferrable initially deferred for each row",
+        30,
     )
 
-    async def ask(timeout: float | None) -> None:
+    async def ask(timeout: float | None) -> None:  # noqa: ASYNC109 (what is tried)
         async with scene.db.transaction() as tx:
             await tx.insert(T, [(2, "new")])
 

@@ -8,12 +8,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
 import molt_sql
-from chaos.stages import CONNECTIONS, STAGES, SYNC, T, Scene, scene, until_reached
+from chaos.stages import CONNECTIONS, STAGES, SYNC, Scene, T, scene, until_reached
 from chaos.tools import (
     AT_ONCE_S,
     Watcher,
@@ -93,12 +94,15 @@ def assert_whole(scene: Scene) -> None:
     assert_serves(scene.db, CONNECTIONS)
 
 
+def in_time() -> AbstractContextManager[None]:
+    return lasts(TIMEOUT_S * 0.9, TIMEOUT_S + SETTLED_WITHIN_S)
+
+
 @pytest.mark.parametrize("stage", STAGES, indirect=True)
 def test_a_deadline_of_an_awaited_request(stage: Scene) -> None:
     async def main() -> None:
-        with lasts(TIMEOUT_S * 0.9, TIMEOUT_S + SETTLED_WITHIN_S):
-            with pytest.raises(molt_sql.TimeoutError):
-                await stage.start(TIMEOUT_S)
+        with in_time(), pytest.raises(molt_sql.TimeoutError):
+            await stage.start(TIMEOUT_S)
 
     run(main)
     assert_whole(stage)
@@ -107,9 +111,8 @@ def test_a_deadline_of_an_awaited_request(stage: Scene) -> None:
 @pytest.mark.parametrize("stage", SYNC, indirect=True)
 def test_a_deadline_of_a_blocking_request(stage: Scene) -> None:
     assert stage.pending is not None
-    with lasts(TIMEOUT_S * 0.9, TIMEOUT_S + SETTLED_WITHIN_S):
-        with pytest.raises(molt_sql.TimeoutError):
-            stage.pending(TIMEOUT_S).result()
+    with in_time(), pytest.raises(molt_sql.TimeoutError):
+        stage.pending(TIMEOUT_S).result()
     assert_whole(stage)
 
 
@@ -165,7 +168,7 @@ def test_ctrl_c_in_a_blocking_request(
 
 
 def test_waiters_of_different_patience_are_each_answered_in_time(pg: Database) -> None:
-    async def waiter(timeout: float) -> float:
+    async def waiter(timeout: float) -> float:  # noqa: ASYNC109
         began = time.monotonic()
         with pytest.raises(molt_sql.TimeoutError, match="free connection"):
             await echo(pg, 1).fetch_all(timeout=timeout)
@@ -179,6 +182,33 @@ def test_waiters_of_different_patience_are_each_answered_in_time(pg: Database) -
     assert min(late) > -0.01
     assert max(late) < AT_ONCE_S
     assert_serves(pg, CONNECTIONS)
+
+
+def test_an_insert_that_waits_for_a_connection_leaves_its_loop_alone(
+    pg: Database, watcher: Watcher
+) -> None:
+    watcher.run(f"create table {T} (n int); alter table {T} owner to molt")
+    try:
+
+        async def main() -> None:
+            async with pg.transaction(), pg.transaction(), pg.transaction():
+                task = start(pg.insert(T, [(1,)], timeout=0.3))
+                worst = 0.0
+                while not task.done():
+                    began = time.monotonic()
+                    await asyncio.sleep(0.01)
+                    worst = max(worst, time.monotonic() - began)
+                with pytest.raises(molt_sql.TimeoutError):
+                    await task
+                assert worst < 0.2
+                task = start(pg.insert(T, [(1,)]))
+                await asyncio.sleep(0.05)
+            assert await task == 1
+
+        run(main)
+        assert_serves(pg, CONNECTIONS)
+    finally:
+        watcher.run(f"drop table {T}")
 
 
 def test_a_stream_that_nobody_reads_ends_at_its_deadline(pg: Database, watcher: Watcher) -> None:

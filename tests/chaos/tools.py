@@ -123,11 +123,11 @@ class Watcher:
         self._connection = psycopg.connect(conninfo, autocommit=True, connect_timeout=15)
 
     def value(self, sql: str, *params: object) -> Any:
-        row = self._connection.execute(sql, params).fetchone()  # type: ignore[call-overload]
+        row = self._connection.execute(sql, params).fetchone()
         return None if row is None else row[0]
 
     def run(self, sql: str) -> None:
-        self._connection.execute(sql)  # type: ignore[call-overload]
+        self._connection.execute(sql)
 
     def sessions(self, more: str = "true") -> list[int]:
         """Process ids of the sessions in this database, without our own."""

@@ -50,6 +50,14 @@ class Pool : public std::enable_shared_from_this<Pool> {
   // for one, until the deadline or the pool's own limit, then Busy with the pool's counters.
   virtual Async<Lease> Acquire(Access access, const ExecContext& context) = 0;
 
+  // For one read that is taken in at once, with nothing else between: `statement` and `limits` are
+  // those of the Query that must follow. While all connections are busy, a pool may send it on one
+  // of them behind other reads; then Query only has to take in what comes.
+  virtual Async<Lease> AcquireForRead(const Statement& /*statement*/, const BatchLimits& /*limits*/,
+                                      const ExecContext& context) {
+    return Acquire(Access::kRead, context);
+  }
+
   // Ends idle connections; later calls get Closed; leased ones end when they come back.
   virtual void Close() = 0;
 

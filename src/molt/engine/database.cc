@@ -92,11 +92,22 @@ Async<Prepared> Database::Prepare(query::Query query, RequestContext context) {
 
 Async<std::unique_ptr<Cursor>> Database::Open(query::Query query, db::BatchLimits limits,
                                               RequestContext context) {
+  return OpenFor(std::move(query), limits, false, std::move(context));
+}
+
+// `at_once`: the result is taken in at once, with nothing else between.
+Async<std::unique_ptr<Cursor>> Database::OpenFor(query::Query query, db::BatchLimits limits,
+                                                 bool at_once, RequestContext context) {
   auto cursor = std::make_unique<Cursor>();
   MOLT_CO_ASSIGN(cursor->prepared_, co_await Prepare(query, context));
-  MOLT_CO_ASSIGN(cursor->connection_, co_await Hold(db::Access::kRead, context));
-  auto stream =
-      co_await cursor->connection_->Query(cursor->prepared_.AsStatement(), limits, context);
+  const db::Statement statement = cursor->prepared_.AsStatement();
+  if (at_once && !context.transaction) {
+    MOLT_CO_ASSIGN(db::Lease lease, co_await pool_->AcquireForRead(statement, limits, context));
+    cursor->connection_ = Held(std::move(lease));
+  } else {
+    MOLT_CO_ASSIGN(cursor->connection_, co_await Hold(db::Access::kRead, context));
+  }
+  auto stream = co_await cursor->connection_->Query(statement, limits, context);
   if (!stream) {
     // The tables may have changed under a cached catalog: the next try looks again.
     if (stream.error().code == ErrorCode::kInvalidQuery) ForgetCatalog();
@@ -111,7 +122,7 @@ Async<Batches> Database::Fetch(query::Query query, bool first_row_only, RequestC
   if (first_row_only) limits.rows = limits.rows_in_all = 1;
   if (context.reactor != nullptr) limits.first_bytes = kLoopBytesMax;
   MOLT_CO_ASSIGN(const std::unique_ptr<Cursor> cursor,
-                 co_await Open(std::move(query), limits, context));
+                 co_await OpenFor(std::move(query), limits, true, context));
   Batches batches;
   while (true) {
     MOLT_CO_ASSIGN(types::RecordBatchPtr batch, co_await cursor->Next(context));

@@ -193,6 +193,8 @@ class Database : public std::enable_shared_from_this<Database> {
   struct ParallelFetch;
   Async<void> ReadParts(std::shared_ptr<ParallelFetch> fetch, db::Connection& connection);
   Async<void> HelpRead(std::shared_ptr<ParallelFetch> fetch);
+  Async<std::unique_ptr<Cursor>> OpenFor(query::Query query, db::BatchLimits limits, bool at_once,
+                                         RequestContext context);
   Async<Held> Hold(db::Access access, const RequestContext& context);
   Async<std::shared_ptr<const query::Catalog>> LoadCatalog(const query::Query& query,
                                                            const RequestContext& context);

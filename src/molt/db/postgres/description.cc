@@ -26,13 +26,12 @@ DescriptionPtr DescriptionCache::Find(const StatementKeyView& key) {
 void DescriptionCache::Put(const StatementKeyView& key, DescriptionPtr description) {
   const std::lock_guard lock(mutex_);
   statements_.Put(key, std::move(description));
-  while (statements_.TakeSurplus()) {
-  }
+  while (statements_.IsTooFull()) statements_.TakeOldest();
 }
 
-void DescriptionCache::Forget(const StatementKeyView& key) {
+void DescriptionCache::Forget(std::string_view sql) {
   const std::lock_guard lock(mutex_);
-  statements_.Erase(key);
+  statements_.EraseAll(sql);
 }
 
 std::string DescriptionCache::TypeName(Oid type) {

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "molt/base/trial_history.h"
 #include "molt/db/postgres/types/codec.h"
+#include "molt/db/postgres/usual_time.h"
 #include "molt/types/schema.h"
 
 namespace molt::db::postgres {
@@ -27,8 +27,8 @@ struct Description {
   std::vector<std::int16_t> result_formats;     // a column each
   std::shared_ptr<const types::Schema> schema;  // of all batches
   bool gives_rows = false;                      // maybe without columns
-  // Whether replies come so soon that sleeping until then would take longer. Thread-safe.
-  mutable TrialHistory quick_replies;
+  mutable UsualTime reply_time;                 // until the first reply comes
+  mutable UsualTime whole_time;                 // until the last one has
 };
 // Whether a RowDescription's body still says the same of the columns.
 [[nodiscard]] bool SameColumns(std::string_view row_description, const Description& description);
@@ -79,13 +79,22 @@ class StatementMap {
     entries_.push_front({key.Own(), std::move(value)});
     by_key_.emplace(entries_.front().key, entries_.begin());
   }
-  // The one that must go now, if there are too many.
-  std::optional<Value> TakeSurplus() {
-    if (entries_.size() <= capacity_) return std::nullopt;
+  [[nodiscard]] bool IsTooFull() const { return entries_.size() > capacity_; }
+  // Takes out the least recently used.
+  std::optional<Value> TakeOldest() {
+    if (entries_.empty()) return std::nullopt;
     Value value = std::move(entries_.back().value);
     by_key_.erase(by_key_.find(entries_.back().key));
     entries_.pop_back();
     return value;
+  }
+  // All of this text.
+  void EraseAll(std::string_view sql) {
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+      const auto next = std::next(entry);
+      if (entry->key.sql == sql) Erase(entry->key);
+      entry = next;
+    }
   }
   void Erase(const StatementKeyView& key) {
     const auto found = by_key_.find(key);
@@ -94,11 +103,6 @@ class StatementMap {
     by_key_.erase(found);
     entries_.erase(entry);
   }
-  void Clear() {
-    by_key_.clear();
-    entries_.clear();
-  }
-  [[nodiscard]] std::size_t capacity() const { return capacity_; }
 
  private:
   struct Entry {
@@ -118,7 +122,7 @@ class DescriptionCache {
  public:
   [[nodiscard]] DescriptionPtr Find(const StatementKeyView& key);
   void Put(const StatementKeyView& key, DescriptionPtr description);
-  void Forget(const StatementKeyView& key);
+  void Forget(std::string_view sql);
   // The names of types that codec.h does not know, by their Oid; empty: not asked for yet.
   [[nodiscard]] std::string TypeName(Oid type);
   void PutTypeName(Oid type, std::string name);

@@ -59,7 +59,7 @@ Async<void> Link::Send(const ExecContext& context) {
                                          context.deadline, context.cancel);
     if (wake != Wake::kReady) {
       // Half a message is on its way: nothing can follow it.
-      broken_ = true;
+      broken_ = cut_short_ = true;
       co_return StatusOf(wake, "the request was being sent");
     }
     Interest wanted = Interest::kRead;
@@ -67,6 +67,12 @@ Async<void> Link::Send(const ExecContext& context) {
   }
   out_.clear();
   co_return Status();
+}
+
+bool Link::SendSome() {
+  const IoOutcome outcome = transport_->Write(out_);
+  if (outcome.kind == IoOutcome::Kind::kDone) out_.erase(0, outcome.bytes);
+  return outcome.kind == IoOutcome::Kind::kDone || outcome.kind == IoOutcome::Kind::kWouldBlock;
 }
 
 Result<bool> Link::NoMessage(protocol::ParseOutcome outcome) {

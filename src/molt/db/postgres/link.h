@@ -29,6 +29,9 @@ class Link {
   // the two never wait for each other.
   Async<void> Send(const ExecContext& context);
 
+  // Sends as much as the server takes now, and leaves the rest to Send(). False if that failed.
+  bool SendSome();
+
   // The next message, if it is there; it is valid until Receive() or Send(). Reports of changed
   // parameters, notices and notifications are taken in here and never given.
   // An error means that the link is broken.
@@ -56,6 +59,8 @@ class Link {
   // No more can be sent or received: the connection is lost, or what came made no sense.
   [[nodiscard]] bool is_broken() const { return broken_; }
   void Break() { broken_ = true; }
+  // Broken because a request was given up while it was being sent.
+  [[nodiscard]] bool is_cut_short() const { return cut_short_; }
   // Whether all that came has been read, and nothing waits to be sent.
   [[nodiscard]] bool IsDrained() const { return begin_ == end_ && out_.empty(); }
   [[nodiscard]] Transport& transport() const { return *transport_; }
@@ -84,6 +89,7 @@ class Link {
   std::size_t end_ = 0;
   std::size_t read_size_ = std::size_t{16} << 10;
   bool broken_ = false;
+  bool cut_short_ = false;
 };
 
 // Cancelled or Timeout.

@@ -192,7 +192,8 @@ Result<OpenedSession> OpenSession(const PostgresOptions& options, const ExecCont
   OpenedSession session;
   session.key = trace.Stop();
   session.server = ServerText(conn.get());
-  const std::array<const char*, 3> kReported = {"is_superuser", "server_version", "TimeZone"};
+  const std::array<const char*, 4> kReported = {"is_superuser", "server_version",
+                                                "standard_conforming_strings", "TimeZone"};
   std::map<std::string, std::string, std::less<>> parameters;
   for (const char* name : kReported) {
     const char* value = PQparameterStatus(conn.get(), name);

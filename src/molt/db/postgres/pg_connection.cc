@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -15,13 +16,25 @@ namespace molt::db::postgres {
 
 namespace {
 
-constexpr std::string_view kBeginName = "molt_begin";
-constexpr std::string_view kRollbackName = "molt_rollback";
+// Parsed anew each time: a function could put something else in place of a prepared one.
 constexpr std::string_view kBeginSql = "BEGIN READ ONLY";
 constexpr std::string_view kRollbackSql = "ROLLBACK";
 constexpr Seconds kGiveUpTime{2};
 // What a local server needs for a small query. Falling asleep and being woken takes 50 µs and more.
 constexpr std::chrono::microseconds kQuickReply{250};
+
+// A read that takes longer would keep those behind it waiting.
+constexpr std::chrono::microseconds kQuickRead{5000};
+
+bool IsQuick(const Description& description) {
+  return description.whole_time.IsKnown() && description.whole_time.IsWithin(kQuickRead);
+}
+
+// What the server says of parameters whose types it cannot infer, or does not want.
+bool IsTypeMismatch(std::string_view sqlstate) {
+  constexpr std::array<std::string_view, 5> kStates = {"42P18", "42725", "42883", "42804", "42P08"};
+  return std::find(kStates.begin(), kStates.end(), sqlstate) != kStates.end();
+}
 
 int CoresOfThisProcess() {
   cpu_set_t cores;
@@ -43,24 +56,21 @@ Async<void> PgConnection::SendAll(const ExecContext& context) {
   MOLT_CO_RETURN_IF_ERROR(request_.Sync());
   in_exchange_ = true;
   needs_sync_ = false;
+  asked_at_ = Deadline::Clock::now();
   co_return co_await link_->Send(context);
 }
 
-Status PgConnection::PollForReply(const Ready& ready, const ExecContext& context) {
+Status PgConnection::PollForReply(const Description& description, const ExecContext& context) {
   // One at a time: the others' cores are the server's, or somebody else's.
   static std::atomic_flag polling;
   static const bool has_other_cores = CoresOfThisProcess() > 1;
-  if (!context.is_alone || ready.is_new || !has_other_cores) return {};
-  TrialHistory& history = ready.description->quick_replies;
-  if (!history.TakeTurn() || polling.test_and_set()) return {};
+  if (!context.is_alone || !has_other_cores || !description.reply_time.IsWithin(kQuickReply)) {
+    return {};
+  }
+  if (polling.test_and_set()) return {};
   const auto got = link_->Poll(Deadline::After(kQuickReply).Earlier(context.deadline));
   polling.clear();
-  MOLT_RETURN_IF_ERROR(got);
-  if (*got) {
-    history.Succeeded();
-  } else {
-    history.Failed();
-  }
+  if (!got) return Fail(got.error());
   return {};
 }
 
@@ -100,7 +110,8 @@ Status PgConnection::TakeReady(const protocol::Message& message) {
     return Fail(ready.error());
   }
   transaction_ = ready->status;
-  in_exchange_ = false;
+  in_exchange_ = orphans_ > 0;
+  if (orphans_ > 0) --orphans_;
   return {};
 }
 
@@ -114,6 +125,8 @@ Async<Error> PgConnection::ServerError(const protocol::Message& message,
     co_return std::move(response).error();
   }
   Error error = DescribeFailure(*response, current_.sql, current_.params);
+  // What was sent behind finds a failed transaction.
+  DropPipeline();
   if (response->severity() == "FATAL" || response->severity() == "PANIC") {
     link_->Break();
   } else {
@@ -123,15 +136,21 @@ Async<Error> PgConnection::ServerError(const protocol::Message& message,
   co_return error;
 }
 
-Async<void> PgConnection::DrainToReady(const ExecContext& context) {
+Async<void> PgConnection::SkipToReady(const ExecContext& context) {
   while (true) {
     MOLT_CO_ASSIGN(const protocol::Message message, co_await link_->Next(context));
     if (message.type == protocol::kReadyForQuery) co_return TakeReady(message);
   }
 }
 
+Async<void> PgConnection::DrainToReady(const ExecContext& context) {
+  while (in_exchange_) MOLT_CO_RETURN_IF_ERROR(co_await SkipToReady(context));
+  co_return Status();
+}
+
 Async<void> PgConnection::FinishExchange(const ExecContext& context) {
   if (!in_exchange_) co_return Status();
+  next_read_.reset();
   if (given_up_) {
     co_return DatabaseError("a statement of the transaction was given up: roll it back", "25P02");
   }
@@ -140,17 +159,20 @@ Async<void> PgConnection::FinishExchange(const ExecContext& context) {
 
 // -- Statements -----------------------------------------------------------------------------------
 
-bool PgConnection::IsStale(const Error& error) {
-  return error.sqlstate == "26000" ||
-         (error.sqlstate == "0A000" &&
-          error.message.find("cached plan must not change result type") != std::string::npos);
+bool PgConnection::IsStale(const Error& error) const {
+  if (transaction_ != 'I') return false;
+  if (error.sqlstate == "26000") return true;
+  if (error.sqlstate == "0A000") {
+    return error.message.find("cached plan must not change result type") != std::string::npos;
+  }
+  // The types that were learned may be those of columns that have changed since.
+  return !described_now_ && IsTypeMismatch(error.sqlstate);
 }
 
-void PgConnection::Forget(const Statement& statement) {
-  // Whatever took one statement away may have taken all.
-  prepared_.Clear();
-  control_prepared_ = false;
-  shared_->descriptions.Forget({statement.sql, {}});
+void PgConnection::Forget(std::string_view sql) {
+  // Whatever took one statement away may have taken all; closing what is not there is no error.
+  while (auto prepared = prepared_.TakeOldest()) to_close_.push_back(std::move(prepared->name));
+  shared_->descriptions.Forget(sql);
 }
 
 Status PgConnection::CheckRole() const {
@@ -163,10 +185,30 @@ Status PgConnection::CheckRole() const {
       "allow_superuser=True");
 }
 
+bool PgConnection::ReadsStandardStrings() const {
+  const auto found = link_->parameters.find("standard_conforming_strings");
+  return found == link_->parameters.end() || found->second == "on";
+}
+
+Status PgConnection::ParseIfNew(std::string_view sql, const Ready& ready) {
+  if (!ready.is_new) return {};
+  parsing_ = ready.name;
+  return request_.Parse(ready.name, sql, ready.description->param_types);
+}
+
+void PgConnection::KeepIfNew(std::string_view sql, const Ready& ready) {
+  if (!ready.is_new || !keeps_statements()) return;
+  parsing_.clear();
+  prepared_.Put({sql, ready.declared}, {ready.name, ready.description});
+}
+
+// These and others that are to be closed, ahead of the request.
 Status PgConnection::MakeSurplusStatementsGo() {
-  while (auto surplus = prepared_.TakeSurplus()) {
-    MOLT_RETURN_IF_ERROR(request_.Close(surplus->name));
-  }
+  // A statement that failed when it ran first may have been parsed nevertheless.
+  if (!parsing_.empty()) to_close_.push_back(std::exchange(parsing_, {}));
+  while (prepared_.IsTooFull()) to_close_.push_back(prepared_.TakeOldest()->name);
+  for (const std::string& name : to_close_) MOLT_RETURN_IF_ERROR(request_.Close(name));
+  to_close_.clear();
   return {};
 }
 
@@ -175,6 +217,7 @@ Async<PgConnection::Ready> PgConnection::MakeReady(const Statement& statement, W
                                                    const ExecContext& context) {
   Ready ready;
   ready.declared = std::move(first_declared);
+  described_now_ = false;
   // At most: as the server infers, then with the types of the values.
   for (int attempt = 0;; ++attempt) {
     const StatementKeyView key(statement.sql, ready.declared);
@@ -188,12 +231,11 @@ Async<PgConnection::Ready> PgConnection::MakeReady(const Statement& statement, W
       ready.description = shared_->descriptions.Find(key);
     }
     if (!ready.description) {
+      described_now_ = true;
       auto described = co_await Describe(key, wrap, context);
       if (!described) {
-        const std::string& state = described.error().sqlstate;
-        const bool cannot_infer = state == "42P18" || state == "42725" || state == "42883" ||
-                                  state == "42804" || state == "42P08";
-        if (!cannot_infer || !ready.declared.empty() || attempt > 0 || transaction_ == 'E') {
+        if (!IsTypeMismatch(described.error().sqlstate) || !ready.declared.empty() || attempt > 0 ||
+            transaction_ == 'E') {
           co_return Fail(std::move(described).error());
         }
         for (const types::Value& value : statement.params) {
@@ -214,12 +256,11 @@ Async<PgConnection::Ready> PgConnection::MakeReady(const Statement& statement, W
 }
 
 // Parse, if it is new here, then Bind and Execute. A new statement is described again: since the
-// description was made, the tables may have changed.
+// description was made, the tables may have changed. The types of its parameters are declared, for
+// the values are encoded as these.
 Status PgConnection::ComposeStatement(const Statement& statement, Ready& ready,
                                       std::int32_t max_rows) {
-  if (ready.is_new) {
-    MOLT_RETURN_IF_ERROR(request_.Parse(ready.name, statement.sql, ready.declared));
-  }
+  MOLT_RETURN_IF_ERROR(ParseIfNew(statement.sql, ready));
   const protocol::Bind bind{"", ready.name, params_.formats(), params_.values(),
                             ready.description->result_formats};
   MOLT_RETURN_IF_ERROR(request_.Add(bind, {&protocol::kBindComplete, 1}));
@@ -237,8 +278,10 @@ Async<std::unique_ptr<BatchStream>> PgConnection::Query(const Statement& stateme
                                                         const BatchLimits& limits,
                                                         const ExecContext& context) {
   MOLT_CO_RETURN_IF_ERROR(CheckContext(context));
-  MOLT_CO_RETURN_IF_ERROR(CheckRole());
-  MOLT_CO_RETURN_IF_ERROR(CheckQuery(statement.sql));
+  if (!next_read_) {
+    MOLT_CO_RETURN_IF_ERROR(CheckRole());
+    MOLT_CO_RETURN_IF_ERROR(CheckQuery(statement.sql));
+  }
   co_return co_await RunRead(statement, limits, context);
 }
 
@@ -246,9 +289,17 @@ Async<std::unique_ptr<BatchStream>> PgConnection::RunRead(const Statement& state
                                                           const BatchLimits& limits,
                                                           const ExecContext& context) {
   current_ = statement;
-  auto stream = co_await StartRead(statement, limits, context);
-  if (!stream && IsStale(stream.error()) && transaction_ == 'I') {
-    Forget(statement);
+  Result<std::unique_ptr<BatchStream>> stream = nullptr;
+  if (next_read_) {
+    SentRead read = *std::exchange(next_read_, std::nullopt);
+    described_now_ = false;
+    asked_at_ = Deadline::Clock::now();
+    stream = co_await TakeRead(std::move(read), limits, context);
+  } else {
+    stream = co_await StartRead(statement, limits, context);
+  }
+  if (!stream && IsStale(stream.error())) {
+    Forget(statement.sql);
     stream = co_await StartRead(statement, limits, context);
   }
   if (!stream) {
@@ -281,9 +332,7 @@ Async<std::unique_ptr<BatchStream>> PgConnection::StartRead(const Statement& sta
                                                             const BatchLimits& limits,
                                                             const ExecContext& context) {
   MOLT_CO_RETURN_IF_ERROR(co_await FinishExchange(context));
-  if (keeps_statements() && !control_prepared_) {
-    MOLT_CO_RETURN_IF_ERROR(co_await PrepareControl(context));
-  }
+  MOLT_CO_RETURN_IF_ERROR(co_await MakeStringsStandard(context));
   const Wrap wrap = in_block_ ? Wrap::kNone : Wrap::kReadOnly;
   auto made = co_await MakeReady(statement, wrap, {}, context);
   if (!made) {
@@ -296,25 +345,43 @@ Async<std::unique_ptr<BatchStream>> PgConnection::StartRead(const Statement& sta
     co_return InvalidQuery("this statement gives no rows; use execute() for statements that write");
   }
   request_.Begin(link_->out());
-  const std::string_view begin = keeps_statements() ? kBeginName : std::string_view();
-  const std::string_view rollback = keeps_statements() ? kRollbackName : std::string_view();
-  if (wrap == Wrap::kReadOnly && transaction_ == 'I') {
-    if (!keeps_statements()) MOLT_CO_RETURN_IF_ERROR(request_.Parse(begin, kBeginSql, {}));
-    MOLT_CO_RETURN_IF_ERROR(request_.Run(begin));
-  }
-  MOLT_CO_RETURN_IF_ERROR(
-      ComposeStatement(statement, ready, static_cast<std::int32_t>(limits.rows_in_all)));
-  const std::string before_rows = request_.TakeExpected();
-  if (wrap == Wrap::kReadOnly) {
-    if (!keeps_statements()) MOLT_CO_RETURN_IF_ERROR(request_.Parse(rollback, kRollbackSql, {}));
-    MOLT_CO_RETURN_IF_ERROR(request_.Run(rollback));
-  }
   MOLT_CO_RETURN_IF_ERROR(MakeSurplusStatementsGo());
-  std::string after_rows = request_.TakeExpected();
+  MOLT_CO_ASSIGN(SentRead read, ComposeRead(statement, ready, limits));
   MOLT_CO_RETURN_IF_ERROR(co_await SendAll(context));
-  MOLT_CO_RETURN_IF_ERROR(PollForReply(ready, context));
+  if (!ready.is_new) MOLT_CO_RETURN_IF_ERROR(PollForReply(*ready.description, context));
+  auto stream = co_await TakeRead(std::move(read), limits, context);
+  if (stream) KeepIfNew(statement.sql, ready);
+  co_return stream;
+}
 
-  for (const char type : before_rows) {
+// All but the Sync.
+Result<SentRead> PgConnection::ComposeRead(const Statement& statement, Ready& ready,
+                                           const BatchLimits& limits) {
+  if (!in_block_) {
+    MOLT_RETURN_IF_ERROR(request_.Parse("", kBeginSql, {}));
+    MOLT_RETURN_IF_ERROR(request_.Run(""));
+  }
+  MOLT_RETURN_IF_ERROR(
+      ComposeStatement(statement, ready, static_cast<std::int32_t>(limits.rows_in_all)));
+  SentRead read{ready.description, request_.TakeExpected(), {}};
+  if (!in_block_) {
+    MOLT_RETURN_IF_ERROR(request_.Parse("", kRollbackSql, {}));
+    MOLT_RETURN_IF_ERROR(request_.Run(""));
+  }
+  read.after_rows = request_.TakeExpected();
+  return read;
+}
+
+// The replies up to the rows.
+Async<std::unique_ptr<BatchStream>> PgConnection::TakeRead(SentRead read, const BatchLimits& limits,
+                                                           const ExecContext& context) {
+  // What SendEarly() could not send.
+  if (!link_->out().empty()) MOLT_CO_RETURN_IF_ERROR(co_await link_->Send(context));
+  accepts_early_ =
+      context.reactor != nullptr && !in_block_ && keeps_statements() && IsQuick(*read.description);
+  if (accepts_early_) shared_->pool->FillPipeline(*this);
+  bool is_first = true;
+  for (const char type : read.before_rows) {
     auto reply = co_await Expect(type, context);
     if (!reply) {
       // The server's error ended the group before ROLLBACK.
@@ -323,34 +390,63 @@ Async<std::unique_ptr<BatchStream>> PgConnection::StartRead(const Statement& sta
       }
       co_return Fail(std::move(reply).error());
     }
-    if (type == protocol::kRowDescription && !SameColumns(reply->body, *ready.description)) {
+    if (std::exchange(is_first, false)) {
+      read.description->reply_time.Add(Deadline::Clock::now() - asked_at_);
+    }
+    if (type == protocol::kRowDescription && !SameColumns(reply->body, *read.description)) {
       // The tables have changed since the description was made.
+      DropPipeline();
       MOLT_CO_RETURN_IF_ERROR(co_await DrainToReady(context));
       co_return Fail(
           Error{ErrorCode::kDatabase, "cached plan must not change result type", "0A000", false});
     }
   }
-  if (ready.is_new && keeps_statements()) {
-    prepared_.Put({statement.sql, ready.declared}, {ready.name, ready.description});
-  }
-  co_return std::make_unique<PgStream>(*this, std::move(ready.description), std::move(after_rows),
-                                       limits);
+  co_return std::make_unique<PgStream>(*this, std::move(read.description),
+                                       std::move(read.after_rows), limits);
 }
 
-// What begins and ends a read, prepared once. Closing what does not exist is no error.
-Async<void> PgConnection::PrepareControl(const ExecContext& context) {
+void PgConnection::DropPipeline() {
+  accepts_early_ = false;
+  AddOrphans(shared_->pool->EmptyPipeline(*this));
+}
+
+// Only what needs no question to the server first, and is not known to keep others waiting.
+std::optional<SentRead> PgConnection::SendEarly(const Statement& statement,
+                                                const BatchLimits& limits) {
+  if (!accepts_early_ || link_->is_broken() || !link_->out().empty()) return std::nullopt;
+  const Prepared* known = prepared_.Find({statement.sql, {}});
+  if (known == nullptr || !IsQuick(*known->description)) return std::nullopt;
+  if (!CheckRole() || !ReadsStandardStrings() || !shared_->gate.CheckRead(statement.sql))
+    return std::nullopt;
+  Ready ready{{}, known->description, known->name, false};
+  const auto fits =
+      params_.Encode(statement.params, ready.description->param_types, ready.declared);
+  if (!fits || !*fits) return std::nullopt;
   request_.Begin(link_->out());
-  for (const auto& [name, sql] :
-       {std::pair(kBeginName, kBeginSql), std::pair(kRollbackName, kRollbackSql)}) {
-    MOLT_CO_RETURN_IF_ERROR(request_.Close(name));
-    MOLT_CO_RETURN_IF_ERROR(request_.Parse(name, sql, {}));
+  auto read = ComposeRead(statement, ready, limits);
+  if (!read || !request_.Sync()) {
+    link_->out().clear();
+    return std::nullopt;
   }
-  const std::string expected = request_.TakeExpected();
-  MOLT_CO_RETURN_IF_ERROR(co_await SendAll(context));
-  MOLT_CO_RETURN_IF_ERROR(co_await ExpectAll(expected, context));
-  MOLT_CO_RETURN_IF_ERROR(co_await ExpectReady(context));
-  control_prepared_ = true;
-  co_return Status();
+  if (!link_->SendSome()) {
+    // Whoever reads next finds out why.
+    link_->out().clear();
+    accepts_early_ = false;
+    return std::nullopt;
+  }
+  return std::move(*read);
+}
+
+// The gate reads strings as the standard says; the server must do so too. A role's or a database's
+// own setting may say otherwise, and a function may change it.
+Async<void> PgConnection::MakeStringsStandard(const ExecContext& context) {
+  if (ReadsStandardStrings()) co_return Status();
+  if (in_block_) {
+    co_return InvalidQuery(
+        "standard_conforming_strings was turned off in this transaction: then it cannot be told "
+        "what a text does");
+  }
+  co_return co_await RunControl("SET standard_conforming_strings = on", context);
 }
 
 Async<void> PgConnection::Rollback(const ExecContext& context) {

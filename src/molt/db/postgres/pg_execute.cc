@@ -19,8 +19,8 @@ Async<ExecuteResult> PgConnection::Execute(const Statement& statement, const Exe
   current_ = statement;
   needs_reset_ = true;
   auto result = co_await RunExecute(statement, context);
-  if (!result && IsStale(result.error()) && transaction_ == 'I') {
-    Forget(statement);
+  if (!result && IsStale(result.error())) {
+    Forget(statement.sql);
     result = co_await RunExecute(statement, context);
   }
   current_ = {};
@@ -33,10 +33,9 @@ Async<ExecuteResult> PgConnection::RunExecute(const Statement& statement,
   MOLT_CO_RETURN_IF_ERROR(co_await FinishExchange(context));
   MOLT_CO_ASSIGN(Ready ready, co_await MakeReady(statement, Wrap::kNone, {}, context));
   request_.Begin(link_->out());
+  MOLT_CO_RETURN_IF_ERROR(MakeSurplusStatementsGo());
   MOLT_CO_RETURN_IF_ERROR(ComposeStatement(statement, ready, 0));
   const std::string before_rows = request_.TakeExpected();
-  MOLT_CO_RETURN_IF_ERROR(MakeSurplusStatementsGo());
-  const std::string after_rows = request_.TakeExpected();
   MOLT_CO_RETURN_IF_ERROR(co_await SendAll(context));
   // From here on the server may have done it, whatever becomes of us.
   Status replied = co_await ExpectAll(before_rows, context);
@@ -58,15 +57,12 @@ Async<ExecuteResult> PgConnection::RunExecute(const Statement& statement,
       co_return Fail(Unexpected(message->type));
     }
   }
-  if (replied) replied = co_await ExpectAll(after_rows, context);
   if (replied) replied = co_await ExpectReady(context);
   if (!replied) {
     if (!in_exchange_) co_return Fail(std::move(replied).error());
     co_return co_await Settle(std::move(replied).error(), context);
   }
-  if (ready.is_new && keeps_statements()) {
-    prepared_.Put({statement.sql, ready.declared}, {ready.name, ready.description});
-  }
+  KeepIfNew(statement.sql, ready);
   co_return result;
 }
 

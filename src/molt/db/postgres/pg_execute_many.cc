@@ -56,8 +56,8 @@ Async<ExecuteResult> PgConnection::ExecuteMany(std::string_view sql, const Param
   current_ = statement;
   needs_reset_ = true;
   auto result = co_await RunExecuteMany(sql, sets, context);
-  if (!result && IsStale(result.error()) && transaction_ == 'I') {
-    Forget(statement);
+  if (!result && IsStale(result.error())) {
+    Forget(sql);
     result = co_await RunExecuteMany(sql, sets, context);
   }
   current_ = {};
@@ -71,7 +71,8 @@ Async<ExecuteResult> PgConnection::RunExecuteMany(std::string_view sql, const Pa
   MOLT_CO_RETURN_IF_ERROR(co_await FinishExchange(context));
   MOLT_CO_ASSIGN(const Ready ready, co_await MakeReadyForAll(sql, sets, context));
   request_.Begin(link_->out());
-  if (ready.is_new) MOLT_CO_RETURN_IF_ERROR(request_.Parse(ready.name, sql, ready.declared));
+  MOLT_CO_RETURN_IF_ERROR(MakeSurplusStatementsGo());
+  MOLT_CO_RETURN_IF_ERROR(ParseIfNew(sql, ready));
   std::vector<Oid> declared;
   in_exchange_ = true;
   needs_sync_ = true;
@@ -86,7 +87,6 @@ Async<ExecuteResult> PgConnection::RunExecuteMany(std::string_view sql, const Pa
     MOLT_CO_RETURN_IF_ERROR(CheckContext(context));
     MOLT_CO_RETURN_IF_ERROR(co_await link_->Send(context));
   }
-  MOLT_CO_RETURN_IF_ERROR(MakeSurplusStatementsGo());
   Status replied = co_await SendAll(context);
   ExecuteResult result;
   std::size_t done = 0;
@@ -115,9 +115,7 @@ Async<ExecuteResult> PgConnection::RunExecuteMany(std::string_view sql, const Pa
     }
   }
   if (!replied) co_return co_await Settle(std::move(replied).error(), context);
-  if (ready.is_new && keeps_statements()) {
-    prepared_.Put({sql, ready.declared}, {ready.name, ready.description});
-  }
+  KeepIfNew(sql, ready);
   co_return result;
 }
 

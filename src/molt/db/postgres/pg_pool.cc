@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <deque>
 #include <mutex>
@@ -29,31 +30,56 @@ using ConnectionPtr = std::unique_ptr<PgConnection>;
 constexpr std::size_t kOpeners = 4;
 // How long making a connection clean again may take; then it is closed.
 constexpr Seconds kRecoveryTime{5};
+// How long the end of a pool waits for them: their cancel requests should reach the server.
+constexpr Seconds kLastRecoveryTime{1};
 // After so long without use, it is looked whether the server has left.
 constexpr auto kDoubtAfter = std::chrono::milliseconds(100);
 
-auto PoolClosed() { return Closed("the database is closed"); }
+// A connection answers so many reads at most that have been sent: the longer the queue, the longer
+// one slow read keeps the others.
+constexpr std::size_t kPipelineDepth = 4;
 
 // An attempt to connect; 0 is none.
 using AttemptId = std::uint64_t;
 
+// What a caller wants a connection for, if that is one read that is taken in at once.
+struct WantedRead {
+  const Statement& statement;
+  const BatchLimits& limits;
+};
+
+auto PoolClosed() { return Closed("the database is closed"); }
+
+}  // namespace
+
 // One caller who waits for a connection.
 struct Waiter {
-  AttemptId attempt = 0;  // begun for this one
+  const WantedRead* read = nullptr;
+  Reactor* reactor = nullptr;
+  AttemptId attempt = 0;            // begun for this one
+  PgConnection* sent_on = nullptr;  // where `read` waits for its turn
   std::shared_ptr<Event> event = std::make_shared<Event>();
   ConnectionPtr connection;  // one of the two, when it has been served
   std::optional<Error> error;
 };
 
-class PgPool final : public Pool {
+namespace {
+
+class PgPool final : public Pool, private PipelineOwner {
  public:
   explicit PgPool(const PostgresOptions& options)
-      : shared_(std::make_shared<SharedState>(options)) {}
+      : shared_(std::make_shared<SharedState>(options)) {
+    shared_->pool = this;
+  }
   ~PgPool() override { Shut(); }
 
   Status Open();
 
-  Async<Lease> Acquire(Access access, const ExecContext& context) override;
+  Async<Lease> Acquire(Access access, const ExecContext& context) override {
+    return AcquireFor(nullptr, access, context);
+  }
+  Async<Lease> AcquireForRead(const Statement& statement, const BatchLimits& limits,
+                              const ExecContext& context) override;
   void Close() override;
   [[nodiscard]] bool IsBlocking() const override { return false; }
   [[nodiscard]] Reactor* BulkReactor() override { return &bulk_.Get(); }
@@ -67,6 +93,13 @@ class PgPool final : public Pool {
   using Lock = std::unique_lock<std::mutex>;
   class Queued;
 
+  Async<Lease> AcquireFor(const WantedRead* read, Access access, const ExecContext& context);
+  void FillPipeline(PgConnection& connection) override;
+  std::size_t EmptyPipeline(PgConnection& connection) override;
+  bool Follow(PgConnection& connection, Waiter& waiter);
+  PgConnection* ShortestPipeline(const Reactor* reactor);
+  std::size_t EmptyPipelineUnderLock(PgConnection& connection);
+  void Await(Waiter& waiter);
   ConnectionPtr TakeIdle(std::vector<ConnectionPtr>& ended);
   [[nodiscard]] auto NoneFree(std::chrono::duration<double> waited) const;
   AttemptId StartOpening();
@@ -96,7 +129,12 @@ class PgPool final : public Pool {
   std::set<AttemptId> orphans_;
   std::vector<ConnectionPtr> idle_;  // the one used last is used next: its caches are warm
   std::deque<Waiter*> waiting_;      // first come, first served
+  // Connections that answer a read which others may follow, and the reactor it waits in.
+  std::vector<std::pair<PgConnection*, Reactor*>> answering_;
   std::unique_ptr<asio::thread_pool> openers_;
+
+  int recovering_ = 0;
+  std::condition_variable recovered_;
 
   CancelSource closing_;  // ends attempts to connect
   ReactorThread recovery_;
@@ -113,6 +151,11 @@ class PgPool::Queued {
     {
       const Lock lock(pool_.mutex_);
       const bool was_waiting = std::erase(pool_.waiting_, &waiter_) > 0;
+      if (waiter_.sent_on != nullptr) {
+        for (EarlyRead& read : waiter_.sent_on->early) {
+          if (read.waiter == &waiter_) read.waiter = nullptr;
+        }
+      }
       if (was_waiting && waiter_.attempt != 0) pool_.orphans_.insert(waiter_.attempt);
       unwanted = std::move(waiter_.connection);
     }
@@ -162,22 +205,38 @@ ConnectionPtr PgPool::TakeIdle(std::vector<ConnectionPtr>& ended) {
   return nullptr;
 }
 
-Async<Lease> PgPool::Acquire(Access access, const ExecContext& context) {
+Async<Lease> PgPool::AcquireForRead(const Statement& statement, const BatchLimits& limits,
+                                    const ExecContext& context) {
+  const WantedRead read{statement, limits};
+  // Who blocks a thread is served by that thread alone.
+  const WantedRead* const shared = context.reactor == nullptr ? nullptr : &read;
+  co_return co_await AcquireFor(shared, Access::kRead, context);
+}
+
+Async<Lease> PgPool::AcquireFor(const WantedRead* read, Access access, const ExecContext& context) {
   MOLT_CO_RETURN_IF_ERROR(CheckContext(context));
   const auto start = Clock::now();
   Waiter waiter;
+  waiter.read = read;
+  waiter.reactor = context.reactor;
   std::vector<ConnectionPtr> ended;  // closed without the mutex: declared before the lock
   {
     Lock lock(mutex_);
     if (closed_) co_return PoolClosed();
     if (ConnectionPtr connection = TakeIdle(ended)) {
+      if (read != nullptr) answering_.emplace_back(connection.get(), context.reactor);
       co_return Lease(shared_from_this(), std::move(connection), access);
     }
     if (context.trial_end.IsSet()) co_return NoneFree({});
     if (waiting_.size() >= options().waiting_max) co_return NoneFree({});
-    waiting_.push_back(&waiter);
-    if (waiting_.size() > WantedAttempts() && open_ < options().connections_max) {
-      waiter.attempt = StartOpening();
+    // Nobody overtakes those who wait.
+    PgConnection* const busy =
+        read != nullptr && waiting_.empty() && open_ >= options().connections_max
+            ? ShortestPipeline(context.reactor)
+            : nullptr;
+    if (busy == nullptr || !Follow(*busy, waiter)) {
+      waiting_.push_back(&waiter);
+      Await(waiter);
     }
   }
   ended.clear();
@@ -187,6 +246,7 @@ Async<Lease> PgPool::Acquire(Access access, const ExecContext& context) {
   const Wake wake = co_await Event::Wait(waiter.event, context.reactor, until, context.cancel);
   const Lock lock(mutex_);
   if (waiter.connection) {
+    if (read != nullptr) answering_.emplace_back(waiter.connection.get(), context.reactor);
     co_return Lease(shared_from_this(), std::move(waiter.connection), access);
   }
   if (waiter.error) co_return Fail(std::move(*waiter.error));
@@ -197,6 +257,70 @@ Async<Lease> PgPool::Acquire(Access access, const ExecContext& context) {
                        NoneFree(waited).value().message + ")");
   }
   co_return NoneFree(waited);
+}
+
+// A caller who has begun to wait may need one more connection. Precondition: the mutex is held.
+void PgPool::Await(Waiter& waiter) {
+  if (waiting_.size() > WantedAttempts() && open_ < options().connections_max) {
+    waiter.attempt = StartOpening();
+  }
+}
+
+// -- Pipelines ------------------------------------------------------------------------------------
+
+// Precondition: the mutex is held.
+PgConnection* PgPool::ShortestPipeline(const Reactor* reactor) {
+  PgConnection* shortest = nullptr;
+  for (const auto& [connection, home] : answering_) {
+    if (home != reactor || connection->early.size() + 1 >= kPipelineDepth) continue;
+    if (shortest == nullptr || connection->early.size() < shortest->early.size()) {
+      shortest = connection;
+    }
+  }
+  return shortest;
+}
+
+// Whether the waiter's read was sent. Precondition: the mutex is held.
+bool PgPool::Follow(PgConnection& connection, Waiter& waiter) {
+  auto sent = connection.SendEarly(waiter.read->statement, waiter.read->limits);
+  if (!sent) return false;
+  connection.early.push_back({std::move(*sent), &waiter});
+  waiter.sent_on = &connection;
+  return true;
+}
+
+void PgPool::FillPipeline(PgConnection& connection) {
+  const Lock lock(mutex_);
+  const auto found = std::find_if(answering_.begin(), answering_.end(),
+                                  [&](const auto& entry) { return entry.first == &connection; });
+  if (found == answering_.end()) return;
+  while (!waiting_.empty() && connection.early.size() + 1 < kPipelineDepth) {
+    Waiter& first = *waiting_.front();
+    if (first.read == nullptr || first.reactor != found->second || !Follow(connection, first)) {
+      return;
+    }
+    waiting_.pop_front();
+  }
+}
+
+std::size_t PgPool::EmptyPipeline(PgConnection& connection) {
+  const Lock lock(mutex_);
+  return EmptyPipelineUnderLock(connection);
+}
+
+// Who waited there waits for any connection now, before all others. Precondition: the mutex is
+// held.
+std::size_t PgPool::EmptyPipelineUnderLock(PgConnection& connection) {
+  const std::size_t count = connection.early.size();
+  while (!connection.early.empty()) {
+    Waiter* const waiter = connection.early.back().waiter;
+    connection.early.pop_back();
+    if (waiter == nullptr) continue;
+    waiter->sent_on = nullptr;
+    waiting_.push_front(waiter);
+    Await(*waiter);
+  }
+  return count;
 }
 
 // -- Opening --------------------------------------------------------------------------------------
@@ -285,8 +409,24 @@ void PgPool::Serve(ConnectionPtr connection) {
 
 void PgPool::GiveBack(std::unique_ptr<Connection> connection, Access) {
   ConnectionPtr returned(static_cast<PgConnection*>(connection.release()));
+  {
+    const Lock lock(mutex_);
+    std::erase_if(answering_, [&](const auto& entry) { return entry.first == returned.get(); });
+    if (!returned->early.empty()) {
+      EarlyRead& next = returned->early.front();
+      if (Waiter* const waiter = next.waiter; waiter != nullptr && returned->IsAnswered()) {
+        returned->BeginNext(std::move(next.sent));
+        returned->early.pop_front();
+        waiter->sent_on = nullptr;
+        waiter->connection = std::move(returned);
+        waiter->event->Notify();
+        return;
+      }
+      returned->AddOrphans(EmptyPipelineUnderLock(*returned));
+    }
+  }
   const bool too_old = Clock::now() - returned->opened_at > options().lifetime_max;
-  if (returned->IsBroken() || (too_old && returned->IsClean())) {
+  if ((returned->IsBroken() && !returned->IsCutShort()) || (too_old && returned->IsClean())) {
     returned.reset();
     return Gone();
   }
@@ -298,10 +438,7 @@ void PgPool::GiveBack(std::unique_ptr<Connection> connection, Access) {
 void PgPool::StartRecovery(ConnectionPtr connection) {
   {
     const Lock lock(mutex_);
-    if (closed_) {
-      --open_;
-      return;  // `connection` is closed as it goes out of scope, after the lock
-    }
+    ++recovering_;
   }
   auto shared = std::make_shared<ConnectionPtr>(std::move(connection));
   recovery_.Get().Post([this, shared] {
@@ -321,6 +458,9 @@ Async<void> PgPool::Recover(ConnectionPtr connection) {
     connection.reset();
     Gone();
   }
+  const Lock lock(mutex_);
+  --recovering_;
+  recovered_.notify_all();
   co_return Status();
 }
 
@@ -343,6 +483,10 @@ void PgPool::Close() {
 void PgPool::Shut() {
   Close();
   closing_.Cancel();
+  {
+    Lock lock(mutex_);
+    recovered_.wait_for(lock, kLastRecoveryTime, [this] { return recovering_ == 0; });
+  }
   if (openers_) openers_->join();
   recovery_.Stop();
   bulk_.Stop();

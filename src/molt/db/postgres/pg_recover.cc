@@ -21,16 +21,26 @@ constexpr std::array<std::string_view, 7> kResets = {
     "SELECT pg_catalog.pg_advisory_unlock_all()",
 };
 
+// Made by PREPARE; ours are not.
+constexpr std::string_view kPreparedSql =
+    "SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql";
+
 constexpr int kBarriersMax = 3;
 
 }  // namespace
 
 Async<void> PgConnection::Recover(ExecContext context) {
-  if (link_->is_broken()) co_return Closed("the connection is broken");
+  if (link_->is_broken()) {
+    if (IsCutShort()) {
+      MOLT_CO_RETURN_IF_ERROR(co_await RequestCancel(link_->transport(), key_, context));
+    }
+    co_return Closed("the connection is broken");
+  }
   current_ = {};
   if (!in_exchange_) link_->out().clear();  // a request that was never sent
   bool cancelled = false;
-  if (in_exchange_) {
+  next_read_.reset();
+  while (in_exchange_) {
     cancelled = true;
     MOLT_CO_RETURN_IF_ERROR(co_await RequestCancel(link_->transport(), key_, context));
     if (needs_sync_) {
@@ -41,7 +51,7 @@ Async<void> PgConnection::Recover(ExecContext context) {
       MOLT_CO_RETURN_IF_ERROR(request_.Add(fail, {}));
       MOLT_CO_RETURN_IF_ERROR(co_await SendAll(context));
     }
-    MOLT_CO_RETURN_IF_ERROR(co_await DrainToReady(context));
+    MOLT_CO_RETURN_IF_ERROR(co_await SkipToReady(context));
   }
   // The request has been delivered: its signal reaches the backend before anything that is sent
   // from here on. If it came too late for its own statement, it hits this one, or none.
@@ -77,6 +87,12 @@ Async<void> PgConnection::ResetSession(const ExecContext& context) {
   }
   // Roles and settings that were changed may have changed what the statements mean.
   needs_reset_ = false;
+  MOLT_CO_ASSIGN(const auto batches, co_await ReadCatalog(kPreparedSql, {}, context));
+  for (const types::RecordBatchPtr& batch : batches) {
+    for (std::int64_t row = 0; row < batch->num_rows; ++row) {
+      to_close_.emplace_back(batch->columns[0].BytesAt(row));
+    }
+  }
   co_return Status();
 }
 

@@ -41,7 +41,10 @@ Async<types::RecordBatchPtr> PgStream::ReadBatch(const ExecContext& context) {
   if (last.type != protocol::kDataRow) {
     MOLT_CO_RETURN_IF_ERROR(co_await Finish(last, context));
     done_ = true;
+    decoder_.description().whole_time.Add(Deadline::Clock::now() - connection_.asked_at_);
   }
+  // Its rows are at their end, or too many for others to wait.
+  connection_.accepts_early_ = false;
   failed_ = false;
   const bool needed = std::exchange(first_, false) || decoder_.rows() > 0;
   co_return needed ? decoder_.Finish() : types::RecordBatchPtr();

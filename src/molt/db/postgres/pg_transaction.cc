@@ -54,7 +54,10 @@ Async<void> PgConnection::Begin(const TransactionOptions& options, const ExecCon
   }
   in_block_ = true;
   block_writes_ = !options.read_only;
-  if (block_writes_) needs_reset_ = true;
+  // Reads are rolled back, and with them whatever a function has done on the side. But what a
+  // serializable transaction has read is only known to be consistent once it is committed.
+  block_ends_in_commit_ = block_writes_ || options.isolation == Isolation::kSerializable;
+  if (block_ends_in_commit_) needs_reset_ = true;
   co_return Status();
 }
 
@@ -69,6 +72,7 @@ Async<void> PgConnection::Commit(const ExecContext& context) {
         "the transaction cannot be committed: a statement in it has failed, so it is rolled back",
         "25P02");
   }
+  if (!block_ends_in_commit_) co_return co_await RunControl("ROLLBACK", context);
   const Status committed = co_await RunControl("COMMIT", context);
   if (committed || (!in_exchange_ && !link_->is_broken())) co_return committed;
   const auto settled = co_await Settle(committed.error(), context);

@@ -19,6 +19,7 @@ class RowDecoder {
   // `body` of a DataRow. DatabaseError 08P01 if it is not what was described.
   [[nodiscard]] Status AppendRow(std::string_view body);
 
+  [[nodiscard]] const Description& description() const { return *description_; }
   [[nodiscard]] std::int64_t rows() const { return rows_; }
   // About what the batch takes in memory.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "molt/db/postgres/description.h"
+#include "molt/db/postgres/pipeline.h"
 #include "molt/db/postgres/postgres_options.h"
 #include "molt/db/postgres/read_gate.h"
 
@@ -13,6 +14,7 @@ struct SharedState {
   const PostgresOptions options;
   DescriptionCache descriptions;
   ReadGate gate;
+  PipelineOwner* pool = nullptr;
 };
 
 }  // namespace molt::db::postgres
