@@ -1,6 +1,6 @@
 """A server that speaks PostgreSQL's protocol just well enough to break it at a chosen place.
 
-Asked for rows, it says that there is one: (n int4 = 7, t text = 'seven'). `breaks(reply, how)` puts
+Asked for rows, it says that there is one: (n int4 = 7, t text = 'seven'); in catalogs, none. `breaks(reply, how)` puts
 `how(message)` in place of the next replies of that type; None hangs up, b"" says nothing more.
 """
 
@@ -49,6 +49,8 @@ class FakeServer:
     """Listens on a free port of 127.0.0.1. To be used with `with`."""
 
     def __init__(self) -> None:
+        self.has_catalogs = True
+        """Whether its catalogs are empty; else they give the same row as everything."""
         self.sessions = 0
         """How many were told that they may begin."""
         self.cancels = 0
@@ -210,8 +212,10 @@ class _Session:
             self._reply("G", message("G", struct.pack("!bhh", 1, 1, 1)))
             return
         if tag == "SELECT":
-            self._reply("D", ROW)
-            tag = "SELECT 1"
+            is_empty = self._server.has_catalogs and "pg_" in sql
+            if not is_empty:
+                self._reply("D", ROW)
+            tag = f"SELECT {int(not is_empty)}"
         elif tag in ("INSERT", "UPDATE"):
             tag = f"{tag} 0 1" if tag == "INSERT" else f"{tag} 1"
         elif tag == "BEGIN":

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -228,6 +228,31 @@ def test_notices_and_news_without_end_do_not_pile_up(fake: FakeServer, db: Datab
 
 def broken_error(body: bytes, _: bytes) -> bytes:
     return message("E", body)
+
+
+CATALOGS: dict[str, Callable[[Database], Any]] = {
+    "what is prepared": write,
+    "columns": lambda db: db.insert("somewhere", [(1, "x")], timeout=TIMEOUT_S).result(),
+    "tables": lambda db: db.table_names(),
+    "names": lambda db: molt_sql.table("somewhere").query().on(db).fetch_all().result(),
+    "parts": lambda db: (
+        molt_sql.table("somewhere").query().on(db).fetch_arrow(parallel=2, timeout=1).result()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CATALOGS)
+def test_an_answer_of_another_shape_to_a_question_of_the_clients_own(
+    fake: FakeServer, db: Database, name: str
+) -> None:
+    """Nobody but the client looks at it; it is not what was asked for."""
+    assert answers(db)
+    fake.has_catalogs = False
+    with little_memory(), suppress(MoltError):
+        CATALOGS[name](db)
+    assert eventually(lambda: answers(db), 8)
+    fake.has_catalogs = True
+    assert eventually(lambda: answers(db), 8)
 
 
 def test_an_error_without_its_fields_is_an_error(fake: FakeServer, db: Database) -> None:

@@ -1,5 +1,7 @@
 """What connections have prepared goes stale: DDL, DEALLOCATE, few or none kept, a pooler between."""
 
+# Long because: each way in which something prepared goes stale is a short test of its own.
+
 # ruff: noqa: PT012 (what a block raises goes through the end of its transaction)
 # ruff: noqa: PT017 (whether there is an error is not known before)
 

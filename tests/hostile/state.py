@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import LiteralString, Self, cast
+from typing import LiteralString, Self
 
 import psycopg
 from psycopg import sql
 
-from molt_sql import Database, raw
+from molt_sql import Database, Transaction, raw
 from servers.postgres import PostgresAddress
 
 State = Mapping[str, object]
@@ -97,6 +97,8 @@ class Observer:
         self._connection = psycopg.connect(
             server.superuser_conninfo(dbname), autocommit=True, prepare_threshold=None
         )
+        # A lock that a read has left must not keep us waiting.
+        self.run("set lock_timeout = '3s'", "set statement_timeout = '30s'")
         self._heard: list[str] = []
         self._connection.add_notify_handler(
             lambda notify: self._heard.append(f"{notify.channel}: {notify.payload}")
@@ -132,13 +134,13 @@ class Observer:
             " not in ('information_schema', 'pg_toast') order by 1"
         ).fetchall()
         asked = " union all ".join(ROWS[kind].format(name) for name, kind in relations)
-        found = self._connection.execute(cast(LiteralString, asked)).fetchall()
+        found = self._connection.execute(asked.encode()).fetchall()
         state |= {f"rows of {name}": rows for name, rows in found}
         return state
 
     def run(self, *statements: str) -> None:
         for statement in statements:
-            self._connection.execute(cast(LiteralString, statement))
+            self._connection.execute(statement.encode())
 
     def tidy(self) -> None:
         """Leaves nothing for those who only read to tidy up."""
@@ -153,7 +155,7 @@ class Observer:
         return document
 
 
-def session_state(db: Database) -> dict[str, object]:
+def session_state(db: Database | Transaction) -> dict[str, object]:
     """What the one connection of `db` keeps, as the next caller finds it."""
     state: dict[str, object] = json.loads(raw(SESSION).on(db).fetch_value().result())
     return state
@@ -171,6 +173,16 @@ def changes(before: State, after: State) -> list[str]:
         else:
             found.append(f"{name}: {old} -> {new}")
     return found
+
+
+# A transaction that is undone may use up its id; what it wrote keeps its place in the log, and an
+# empty file until the next checkpoint.
+UNDONE = {"next transaction", "end of the log", "files of the database"}
+
+
+def lasting(state: State) -> State:
+    """Without the traces of what was undone."""
+    return {name: value for name, value in state.items() if name not in UNDONE}
 
 
 def corpus(name: str) -> dict[str, list[str]]:

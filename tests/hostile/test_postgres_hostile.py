@@ -4,11 +4,13 @@ They are refused with a reason, and nothing is changed: no row, no catalog, no s
 lock, neither for others nor in the session, which the next caller gets. All of it also as a
 superuser, whom only the gate and the read-only transaction hold back.
 """
+# Long because: every way to read is a short test of its own, and the odd texts are listed here.
 
 import asyncio
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from hostile.state import (
     Observer,
     changes,
     corpus,
+    lasting,
     literal,
     session_state,
 )
@@ -48,6 +51,9 @@ WAYS: dict[str, Fetch] = {
 }
 
 
+IN_BLOCK = ("fetch_all", "fetch_one", "fetch_arrow", "stream")
+
+
 @pytest.fixture(scope="module")
 def stocked(place: Place) -> Place:
     place.observer.run("set role molt", OBJECTS, LARGE_OBJECT, "reset role")
@@ -73,10 +79,13 @@ class Watch(NamedTuple):
     session: dict[str, object]
     folder: Path
 
-    def found(self) -> list[str]:
-        """What is no more as it was, of what is seen in a moment."""
-        found = changes(self.session, session_state(self.db))
-        found += changes(self.marks, self.observer.marks()) + self.observer.heard()
+    def found(self, undone: bool = False) -> list[str]:
+        """What is no more as it was, of what is seen in a moment; maybe of what was undone too."""
+        marks = self.observer.marks()
+        found = changes(self.session, session_state(self.db)) + self.observer.heard()
+        found += (
+            changes(*map(lasting, (self.marks, marks))) if undone else changes(self.marks, marks)
+        )
         return found + [path.name for path in self.folder.iterdir()]
 
 
@@ -87,7 +96,7 @@ def watch(db: Database, stocked: Place, tmp_path: Path) -> Iterator[Watch]:
     session_state(db)
     before = stocked.observer.everything()
     yield Watch(db, stocked.observer, stocked.observer.marks(), session_state(db), tmp_path)
-    assert changes(before, stocked.observer.everything()) == []
+    assert changes(lasting(before), lasting(stocked.observer.everything())) == []
 
 
 def refusal(run: Callable[[], Any]) -> str:
@@ -147,7 +156,7 @@ def names_what_it_refuses(statement: str, why: str) -> bool:
     """Whether a message is about this statement, and says what to do."""
     if not any(way in why for way in WAYS_OUT):
         return False
-    written = re.sub(r"[^a-z_]+", " ", statement.lower())
+    written = re.sub(r"[^a-z0-9_]+", " ", statement.lower())
     if function := re.search(r"the function (\w+)\(\) is not allowed in a read: it", why):
         return function[1].lower() in written or 'u&"' in statement.lower()
     if writes := re.search(r"this statement (?:writes|locks rows) \((.+?)\)", why):
@@ -156,7 +165,7 @@ def names_what_it_refuses(statement: str, why: str) -> bool:
     if several := re.search(r"the SQL text holds (\d) statements", why):
         return statement.count(";") >= int(several[1]) - 1
     verbs = re.findall(r"\b[A-Z]+\b", why)
-    return any(verb.lower() in written for verb in [*verbs, "end", "abort"])
+    return any(verb.lower() in written for verb in [*verbs, "end", "abort", "move"])
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -165,7 +174,7 @@ def test_no_way_to_fetch_lets_a_hostile_statement_run(watch: Watch, way: str) ->
     for statement in EVERY_HOSTILE:
         text, holes = with_holes(in_folder(statement, watch.folder))
         query = raw(text, **holes).on(watch.db)
-        if not refusal(lambda query=query: WAYS[way](query)):  # type: ignore[misc]
+        if not refusal(partial(WAYS[way], query)):
             ran[statement] = watch.found()
     assert ran == {}
     assert watch.found() == []
@@ -179,7 +188,8 @@ def test_a_plan_of_a_hostile_statement_is_shown_and_nothing_run(watch: Watch) ->
         explained = raw(text, **holes).on(watch.db).explain()
         with suppress(MoltError):
             assert "actual time" not in explained.result()
-        if found := watch.found():
+        # For the plan of CREATE TEMP TABLE … AS its schema is made, and undone.
+        if found := watch.found(undone=True):
             wrong[statement] = found
     assert wrong == {}
     assert "Delete on t" in raw("delete from t").on(watch.db).explain().result()
@@ -215,10 +225,7 @@ def test_a_readonly_transaction_refuses_them_as_well(watch: Watch) -> None:
         for statement in EVERY_HOSTILE:
             text, holes = with_holes(in_folder(statement, watch.folder))
             query = raw(text, **holes).on(tx)
-            ways = [query.fetch_all().result, query.fetch_arrow().result]
-            if statement != EVERY_HOSTILE[0]:
-                ways.append(lambda query=query: first_of_stream(query))  # type: ignore[misc]
-            ran += [statement for run in ways if not refusal(run)]
+            ran += [statement for way in IN_BLOCK if not refusal(partial(WAYS[way], query))]
         assert raw("select count(*) from t").on(tx).fetch_value().result() == 5
     assert ran == []
     assert watch.found() == []
@@ -227,7 +234,7 @@ def test_a_readonly_transaction_refuses_them_as_well(watch: Watch) -> None:
 def test_a_readonly_transaction_executes_no_write(watch: Watch) -> None:
     """By execute() they reach the server, which refuses them."""
     for statement in [*HOSTILE["Rows are written."], *HOSTILE["A table is made of what is read."]]:
-        with watch.db.transaction(readonly=True) as tx, suppress(MoltError):
+        with suppress(MoltError), watch.db.transaction(readonly=True) as tx:
             tx.execute(raw(literal(statement))).result()
             pytest.fail(f"ran: {statement}")
         assert watch.found() == [], statement
@@ -259,7 +266,6 @@ ODD = [
     "select 1\u2028;delete from t",
     "select 1\r;\rdelete from t",
     "select 1 --\r; delete from t",
-    "select 1 --\u2028; delete from t",
     "select 1\x0c;delete from t",
     "select 1\x0b;delete from t",
     "select 1 /* \n */ ; delete from t",

@@ -34,6 +34,19 @@ std::string Trimmed(const char* text) {
   return trimmed;
 }
 
+std::string WithoutQuoted(const std::string& message) {
+  std::string safe;
+  bool inside = false;
+  for (const char c : message) {
+    if (c == '"') {
+      if (!inside) safe += "\"…";
+      inside = !inside;
+    }
+    if (!inside) safe += c;
+  }
+  return safe;
+}
+
 // libpq's message quotes what it could not read, which may be a part of the password.
 Result<ConninfoOptions> Parse(const std::string& conninfo) {
   char* message = nullptr;
@@ -42,7 +55,7 @@ Result<ConninfoOptions> Parse(const std::string& conninfo) {
   std::string why = Trimmed(message);
   PQfreemem(message);
   const std::size_t quote = why.find('"');
-  if (quote != std::string::npos && why.find("parameter: \"") == std::string::npos) {
+  if (quote != std::string::npos) {
     why.resize(quote);
     why = Trimmed(why.c_str());
     if (why.ends_with(':')) why.pop_back();
@@ -106,8 +119,53 @@ class KeyFromTrace {
   BackendKey key_;
 };
 
-// What is asked for beside the user's own parameters, which win where libpq lets them.
-Connecting Start(const ConninfoOptions& parsed) {
+// The servers that are tried one after the other: libpq's lists with commas.
+struct Hosts {
+  std::string host;
+  std::string hostaddr;
+  std::string port;
+  double connect_timeout = 0;  // seconds for each, 0: not said
+
+  [[nodiscard]] std::size_t Count() const {
+    const std::string& list = hostaddr.empty() ? host : hostaddr;
+    return static_cast<std::size_t>(std::count(list.begin(), list.end(), ',')) + 1;
+  }
+};
+
+// As libpq understood them, from wherever they came.
+Hosts HostsOf(PGconn* conn) {
+  Hosts hosts;
+  const ConninfoOptions known(PQconninfo(conn));
+  if (!known) return hosts;
+  for (const PQconninfoOption* option = known.get(); option->keyword != nullptr; ++option) {
+    const std::string_view keyword = option->keyword;
+    if (option->val == nullptr) continue;
+    if (keyword == "host") hosts.host = option->val;
+    if (keyword == "hostaddr") hosts.hostaddr = option->val;
+    if (keyword == "port") hosts.port = option->val;
+    if (keyword == "connect_timeout") hosts.connect_timeout = std::atof(option->val);
+  }
+  return hosts;
+}
+
+std::string WithoutFirst(const std::string& list, std::size_t count) {
+  std::size_t begin = 0;
+  for (; count > 0; --count) {
+    const std::size_t comma = list.find(',', begin);
+    if (comma == std::string::npos) return list;  // one for all of them
+    begin = comma + 1;
+  }
+  return list.substr(begin);
+}
+
+Hosts WithoutFirst(const Hosts& hosts, std::size_t count) {
+  return {WithoutFirst(hosts.host, count), WithoutFirst(hosts.hostaddr, count),
+          WithoutFirst(hosts.port, count), hosts.connect_timeout};
+}
+
+// What is asked for beside the user's own parameters, which win where libpq lets them. `hosts`
+// replaces theirs.
+Connecting Start(const ConninfoOptions& parsed, const std::optional<Hosts>& hosts) {
   std::vector<const char*> keywords;
   std::vector<const char*> values;
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
@@ -124,13 +182,23 @@ Connecting Start(const ConninfoOptions& parsed) {
     keywords.push_back(keyword);
     values.push_back(value);
   }
+  if (hosts) {
+    for (const auto& [keyword, value] : {std::pair("host", &hosts->host),
+                                         {"hostaddr", &hosts->hostaddr},
+                                         {"port", &hosts->port}}) {
+      keywords.push_back(keyword);
+      values.push_back(value->c_str());
+    }
+  }
   keywords.push_back(nullptr);
   values.push_back(nullptr);
   return Connecting(PQconnectStartParams(keywords.data(), values.data(), 0));
 }
 
 Error ConnectError(PGconn* conn) {
-  const std::string message = Trimmed(PQerrorMessage(conn));
+  std::string message = Trimmed(PQerrorMessage(conn));
+  // "invalid port number: …": what stands in another option's place may be the password.
+  if (message.starts_with("invalid ")) message = WithoutQuoted(message);
   Error error{ErrorCode::kDatabase, "cannot connect: " + message, "08001", true};
   if (message.find("too many clients") != std::string::npos ||
       message.find("too many connections for") != std::string::npos ||
@@ -161,34 +229,38 @@ std::string ServerText(PGconn* conn) {
   return host + (port.empty() ? "" : ":" + port) + "/" + text(PQdb(conn));
 }
 
-}  // namespace
-
-Status CheckConninfo(const std::string& conninfo) {
-  MOLT_RETURN_IF_ERROR(Parse(conninfo));
-  return {};
-}
-
-Result<OpenedSession> OpenSession(const PostgresOptions& options, const ExecContext& context) {
-  MOLT_ASSIGN(const ConninfoOptions parsed, Parse(options.conninfo));
-  Deadline deadline = Deadline::After(options.connect_timeout);
-  deadline = deadline.Earlier(context.deadline);
-  Connecting conn = Start(parsed);
-  if (!conn) return DatabaseError("out of memory");
-  KeyFromTrace trace(conn.get());
+// Runs an attempt to its end, good or bad. Timeout if a host keeps silent for `host_time`; `host`
+// is its place in the list.
+Status RunAttempt(PGconn* conn, const Deadline& deadline, std::optional<Seconds> host_time,
+                  const CancelToken& cancel, std::size_t& host) {
+  const auto limit = [&] {
+    return host_time ? deadline.Earlier(Deadline::After(*host_time)) : deadline;
+  };
+  host = 0;
+  std::string server = ServerText(conn);
+  Deadline until = limit();
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-  while (PQstatus(conn.get()) != CONNECTION_BAD) {
+  while (PQstatus(conn) != CONNECTION_BAD) {
     if (state == PGRES_POLLING_OK || state == PGRES_POLLING_FAILED) break;
     const Interest interest = state == PGRES_POLLING_READING ? Interest::kRead : Interest::kWrite;
-    const Wake wake = internal::BlockOnFd(PQsocket(conn.get()), interest, deadline, context.cancel);
+    const Wake wake = internal::BlockOnFd(PQsocket(conn), interest, until, cancel);
     if (wake == Wake::kTimeout) {
-      return TimedOut("cannot connect: no answer from " + ServerText(conn.get()) +
+      return TimedOut("cannot connect: no answer from " + ServerText(conn) +
                       " within the time allowed");
     }
     MOLT_RETURN_IF_ERROR(StatusOf(wake, "connecting"));
-    state = PQconnectPoll(conn.get());
+    state = PQconnectPoll(conn);
+    if (std::string now = ServerText(conn); now != server) {
+      server = std::move(now);
+      until = limit();
+      ++host;
+    }
   }
-  if (PQstatus(conn.get()) != CONNECTION_OK) return Fail(ConnectError(conn.get()));
+  return {};
+}
 
+// Takes over what libpq has opened.
+Result<OpenedSession> SessionOf(Connecting conn, KeyFromTrace& trace) {
   OpenedSession session;
   session.key = trace.Stop();
   session.server = ServerText(conn.get());
@@ -203,6 +275,42 @@ Result<OpenedSession> OpenSession(const PostgresOptions& options, const ExecCont
   session.link = std::make_unique<Link>(std::move(transport));
   session.link->parameters = std::move(parameters);
   return session;
+}
+
+}  // namespace
+
+Status CheckConninfo(const std::string& conninfo) {
+  MOLT_RETURN_IF_ERROR(Parse(conninfo));
+  return {};
+}
+
+Result<OpenedSession> OpenSession(const PostgresOptions& options, const ExecContext& context) {
+  MOLT_ASSIGN(const ConninfoOptions parsed, Parse(options.conninfo));
+  Deadline deadline = Deadline::After(options.connect_timeout);
+  deadline = deadline.Earlier(context.deadline);
+  std::optional<Hosts> rest;  // of the hosts, after one that kept silent
+  while (true) {
+    Connecting conn = Start(parsed, rest);
+    if (!conn) return DatabaseError("out of memory");
+    KeyFromTrace trace(conn.get());
+    const Hosts hosts = HostsOf(conn.get());
+    const std::size_t count = hosts.Count();
+    std::optional<Seconds> host_time;
+    if (hosts.connect_timeout > 0) {
+      host_time = Seconds(hosts.connect_timeout);
+    } else if (count > 1) {
+      host_time = Seconds(options.connect_timeout) / static_cast<double>(count);
+    }
+    std::size_t host = 0;
+    const Status ended = RunAttempt(conn.get(), deadline, host_time, context.cancel, host);
+    if (ended) {
+      if (PQstatus(conn.get()) != CONNECTION_OK) return Fail(ConnectError(conn.get()));
+      return SessionOf(std::move(conn), trace);
+    }
+    const bool silent = ended.error().code == ErrorCode::kTimeout && !deadline.HasPassed();
+    if (!silent || host + 1 >= count) return Fail(ended.error());
+    rest = WithoutFirst(hosts, host + 1);
+  }
 }
 
 }  // namespace molt::db::postgres

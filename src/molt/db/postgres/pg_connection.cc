@@ -160,13 +160,14 @@ Async<void> PgConnection::FinishExchange(const ExecContext& context) {
 // -- Statements -----------------------------------------------------------------------------------
 
 bool PgConnection::IsStale(const Error& error) const {
-  if (transaction_ != 'I') return false;
+  if (transaction_ != 'I' || link_->is_broken()) return false;
   if (error.sqlstate == "26000") return true;
   if (error.sqlstate == "0A000") {
     return error.message.find("cached plan must not change result type") != std::string::npos;
   }
-  // The types that were learned may be those of columns that have changed since.
-  return !described_now_ && IsTypeMismatch(error.sqlstate);
+  // What was learned may be of columns that have changed since: their types, or (08P01) how many
+  // there are.
+  return !described_now_ && (IsTypeMismatch(error.sqlstate) || error.sqlstate == "08P01");
 }
 
 void PgConnection::Forget(std::string_view sql) {

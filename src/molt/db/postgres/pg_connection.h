@@ -149,6 +149,7 @@ class PgConnection final : public Connection {
   // The driver's own questions to the catalog.
   Async<std::vector<types::RecordBatchPtr>> ReadCatalog(std::string_view sql,
                                                         std::span<const types::Value> params,
+                                                        std::span<const types::TypeId> expected,
                                                         const ExecContext& context);
   Async<std::vector<TableColumn>> ReadColumns(const TableName& table, const ExecContext& context);
 

@@ -57,6 +57,7 @@ struct Waiter {
   const WantedRead* read = nullptr;
   Reactor* reactor = nullptr;
   AttemptId attempt = 0;            // begun for this one
+  std::string failure = {};         // of that attempt
   PgConnection* sent_on = nullptr;  // where `read` waits for its turn
   std::shared_ptr<Event> event = std::make_shared<Event>();
   ConnectionPtr connection;  // one of the two, when it has been served
@@ -101,7 +102,8 @@ class PgPool final : public Pool, private PipelineOwner {
   std::size_t EmptyPipelineUnderLock(PgConnection& connection);
   void Await(Waiter& waiter);
   ConnectionPtr TakeIdle(std::vector<ConnectionPtr>& ended);
-  [[nodiscard]] auto NoneFree(std::chrono::duration<double> waited) const;
+  [[nodiscard]] auto NoneFree(std::chrono::duration<double> waited,
+                              const std::string& failure = {}) const;
   AttemptId StartOpening();
   void OpenOne(AttemptId attempt);
   // Attempts that somebody counts on.
@@ -169,7 +171,7 @@ class PgPool::Queued {
   Waiter& waiter_;
 };
 
-auto PgPool::NoneFree(std::chrono::duration<double> waited) const {
+auto PgPool::NoneFree(std::chrono::duration<double> waited, const std::string& failure) const {
   const int idle = static_cast<int>(idle_.size());
   char text[240];
   std::snprintf(text, sizeof(text),
@@ -177,7 +179,7 @@ auto PgPool::NoneFree(std::chrono::duration<double> waited) const {
                 "%zu waiting (max_connections=%d)",
                 waited.count(), open_ - opening_, idle, open_ - opening_ - idle, opening_,
                 waiting_.size(), options().connections_max);
-  return Busy(text);
+  return Busy(failure.empty() ? text : text + ("; opening one more failed: " + failure));
 }
 
 Status PgPool::Open() {
@@ -254,9 +256,9 @@ Async<Lease> PgPool::AcquireFor(const WantedRead* read, Access access, const Exe
   const std::chrono::duration<double> waited = Clock::now() - start;
   if (context.deadline.HasPassed()) {
     co_return TimedOut("the timeout passed while waiting for a free connection (" +
-                       NoneFree(waited).value().message + ")");
+                       NoneFree(waited, waiter.failure).value().message + ")");
   }
-  co_return NoneFree(waited);
+  co_return NoneFree(waited, waiter.failure);
 }
 
 // A caller who has begun to wait may need one more connection. Precondition: the mutex is held.
@@ -344,18 +346,24 @@ void PgPool::OpenOne(AttemptId attempt) {
   {
     const Lock lock(mutex_);
     --opening_;
-    const bool orphaned = orphans_.erase(attempt) > 0;
-    for (Waiter* waiter : waiting_) {
-      if (waiter->attempt == attempt) waiter->attempt = 0;
-    }
+    orphans_.erase(attempt);
+    const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiter* waiter) {
+      return waiter->attempt == attempt;
+    });
+    if (found != waiting_.end()) (*found)->attempt = 0;
     if (!connection) {
       --open_;
-      // Who has waited longest is told why. The others have tries of their own, if there is room.
-      if (!waiting_.empty() && !orphaned) {
-        Waiter& first = *waiting_.front();
-        waiting_.pop_front();
-        first.error = std::move(session).error();
-        first.event->Notify();
+      if (recovering_ > 0 && found != waiting_.end()) {
+        // There is another one, which is about to come back.
+        (*found)->failure = session.error().message;
+        return;
+      }
+      // For whom it was begun is told why. The others have tries of their own, if there is room.
+      if (found != waiting_.end()) {
+        Waiter& waiter = **found;
+        waiting_.erase(found);
+        waiter.error = std::move(session).error();
+        waiter.event->Notify();
       }
       GoneUnderLock();
       return;
@@ -367,8 +375,14 @@ void PgPool::OpenOne(AttemptId attempt) {
 // Somebody may open a connection in place of one that is gone. Precondition: the mutex is held.
 void PgPool::GoneUnderLock() {
   if (closed_ || open_ >= options().connections_max) return;
-  const bool wanted = waiting_.size() > WantedAttempts();
-  if (wanted || open_ < options().connections_min) StartOpening();
+  if (waiting_.size() > WantedAttempts()) {
+    const AttemptId attempt = StartOpening();
+    const auto first = std::find_if(waiting_.begin(), waiting_.end(),
+                                    [](const Waiter* waiter) { return waiter->attempt == 0; });
+    if (first != waiting_.end()) (*first)->attempt = attempt;
+  } else if (open_ < options().connections_min) {
+    StartOpening();
+  }
 }
 
 void PgPool::Gone() {

@@ -24,6 +24,7 @@ constexpr std::array<std::string_view, 7> kResets = {
 // Made by PREPARE; ours are not.
 constexpr std::string_view kPreparedSql =
     "SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql";
+constexpr std::array kPreparedTypes = {types::TypeId::kUtf8};
 
 constexpr int kBarriersMax = 3;
 
@@ -87,7 +88,8 @@ Async<void> PgConnection::ResetSession(const ExecContext& context) {
   }
   // Roles and settings that were changed may have changed what the statements mean.
   needs_reset_ = false;
-  MOLT_CO_ASSIGN(const auto batches, co_await ReadCatalog(kPreparedSql, {}, context));
+  MOLT_CO_ASSIGN(const auto batches,
+                 co_await ReadCatalog(kPreparedSql, {}, kPreparedTypes, context));
   for (const types::RecordBatchPtr& batch : batches) {
     for (std::int64_t row = 0; row < batch->num_rows; ++row) {
       to_close_.emplace_back(batch->columns[0].BytesAt(row));

@@ -27,6 +27,9 @@ WHERE a.attrelid = pg_catalog.to_regclass(
         pg_catalog.quote_ident($2::text))
   AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum)sql";
+constexpr std::array kColumnsTypes = {types::TypeId::kUtf8,  types::TypeId::kInt64,
+                                      types::TypeId::kInt32, types::TypeId::kBool,
+                                      types::TypeId::kBool,  types::TypeId::kUtf8};
 
 constexpr std::string_view kTablesSql = R"sql(
 SELECT c.relname::text
@@ -35,6 +38,7 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg\_%'
   AND n.nspname <> 'information_schema' AND pg_catalog.pg_table_is_visible(c.oid)
 ORDER BY c.relname COLLATE "C")sql";
+constexpr std::array kTablesTypes = {types::TypeId::kUtf8};
 
 // Of a table that is scanned by itself: its kind, and how many pages it has now.
 constexpr std::string_view kPagesSql = R"sql(
@@ -45,11 +49,14 @@ FROM pg_catalog.pg_class AS c
 WHERE c.oid = pg_catalog.to_regclass(
         CASE WHEN $1::text = '' THEN '' ELSE pg_catalog.quote_ident($1) || '.' END ||
         pg_catalog.quote_ident($2::text)))sql";
+constexpr std::array kPagesTypes = {types::TypeId::kUtf8, types::TypeId::kInt64,
+                                    types::TypeId::kUtf8};
 
 }  // namespace
 
 Async<std::vector<types::RecordBatchPtr>> PgConnection::ReadCatalog(
-    std::string_view sql, std::span<const types::Value> params, const ExecContext& context) {
+    std::string_view sql, std::span<const types::Value> params,
+    std::span<const types::TypeId> expected, const ExecContext& context) {
   const Statement statement{sql, params, {}};
   const BatchLimits limits;
   MOLT_CO_RETURN_IF_ERROR(CheckContext(context));
@@ -59,6 +66,13 @@ Async<std::vector<types::RecordBatchPtr>> PgConnection::ReadCatalog(
   while (true) {
     MOLT_CO_ASSIGN(types::RecordBatchPtr batch, co_await stream->Next(context));
     if (!batch) co_return batches;
+    const bool as_expected = std::equal(
+        expected.begin(), expected.end(), batch->columns.begin(), batch->columns.end(),
+        [](types::TypeId type, const types::Column& column) { return column.type.id == type; });
+    if (!as_expected) {
+      link_->Break();
+      co_return protocol::Malformed("answer to a question to the catalog");
+    }
     batches.push_back(std::move(batch));
   }
 }
@@ -66,7 +80,8 @@ Async<std::vector<types::RecordBatchPtr>> PgConnection::ReadCatalog(
 Async<std::vector<TableColumn>> PgConnection::ReadColumns(const TableName& table,
                                                           const ExecContext& context) {
   const std::array<types::Value, 2> params = {table.schema, table.name};
-  MOLT_CO_ASSIGN(const auto batches, co_await ReadCatalog(kColumnsSql, params, context));
+  MOLT_CO_ASSIGN(const auto batches,
+                 co_await ReadCatalog(kColumnsSql, params, kColumnsTypes, context));
   std::vector<TableColumn> columns;
   for (const types::RecordBatchPtr& batch : batches) {
     for (std::int64_t row = 0; row < batch->num_rows; ++row) {
@@ -86,7 +101,7 @@ Async<std::vector<TableColumn>> PgConnection::ReadColumns(const TableName& table
 Async<ScanPlan> PgConnection::PlanScan(const TableName& table, int parts,
                                        const ExecContext& context) {
   const std::array<types::Value, 2> params = {table.schema, table.name};
-  MOLT_CO_ASSIGN(const auto batches, co_await ReadCatalog(kPagesSql, params, context));
+  MOLT_CO_ASSIGN(const auto batches, co_await ReadCatalog(kPagesSql, params, kPagesTypes, context));
   if (batches.empty() || batches.front()->num_rows == 0) {
     MOLT_CO_RETURN_IF_ERROR(co_await ReadColumns(table, context));  // names the nearest ones
     co_return InvalidQuery("there is no table \"" + table.name + "\"");
@@ -127,7 +142,7 @@ Async<types::Schema> PgConnection::DescribeTable(const TableName& table,
 }
 
 Async<std::vector<std::string>> PgConnection::TableNames(const ExecContext& context) {
-  MOLT_CO_ASSIGN(const auto batches, co_await ReadCatalog(kTablesSql, {}, context));
+  MOLT_CO_ASSIGN(const auto batches, co_await ReadCatalog(kTablesSql, {}, kTablesTypes, context));
   std::vector<std::string> names;
   for (const types::RecordBatchPtr& batch : batches) {
     for (std::int64_t row = 0; row < batch->num_rows; ++row) {

@@ -47,7 +47,7 @@ constexpr std::array kWords = {
     Words{"DefineStmt", "CREATE"},
     Words{"DropTableSpaceStmt", "DROP TABLESPACE"},
     Words{"DropdbStmt", "DROP DATABASE"},
-    Words{"GrantRoleStmt", "GRANT"},
+    Words{"GrantRoleStmt", "GRANT or REVOKE"},
     Words{"GrantStmt", "GRANT or REVOKE"},
     Words{"IndexStmt", "CREATE INDEX"},
     Words{"RefreshMatViewStmt", "REFRESH MATERIALIZED VIEW"},
