@@ -4,7 +4,7 @@ import os
 import threading
 import typing
 
-from ._errors import InvalidQueryError
+from ._errors import InvalidQueryError, MoltError
 from ._molt import Database
 
 _lock = threading.Lock()
@@ -40,19 +40,24 @@ def connect(
 
     `timeout` is the deadline of requests that have none of their own.
     """
-    return Database(
-        url,
-        timeout=timeout,
-        max_readers=max_readers,
-        statement_cache_size=statement_cache_size,
-        max_connections=max_connections,
-        min_connections=min_connections,
-        connect_timeout=connect_timeout,
-        max_wait=max_wait,
-        max_idle=max_idle,
-        max_lifetime=max_lifetime,
-        allow_superuser=allow_superuser,
-    )
+    try:
+        return Database(
+            url,
+            timeout=timeout,
+            max_readers=max_readers,
+            statement_cache_size=statement_cache_size,
+            max_connections=max_connections,
+            min_connections=min_connections,
+            connect_timeout=connect_timeout,
+            max_wait=max_wait,
+            max_idle=max_idle,
+            max_lifetime=max_lifetime,
+            allow_superuser=allow_superuser,
+        )
+    except MoltError:
+        # Error reporters show the variables of each frame, and this one may hold a password.
+        del url
+        raise
 
 
 @typing.overload

@@ -1,4 +1,5 @@
 """Values are in no error, traceback, log, warning, repr or output, whoever words the message."""
+# Long because: every statement and row is a short test of its own.
 
 from __future__ import annotations
 
@@ -31,6 +32,29 @@ def stocked(pg_database: PostgresDatabase) -> PostgresDatabase:
 def db(request: pytest.FixtureRequest, stocked: PostgresDatabase) -> Iterator[Database]:
     with connect(stocked.url(), statement_cache_size=request.param, timeout=20) as database:
         yield database
+
+
+def test_the_search_finds_what_it_looks_for() -> None:
+    for told in (
+        MoltError(f"no user_{CANARY.upper()}_here"),
+        MoltError({"n": NUMBER}),
+        raised_from(ValueError(CANARY[:6])),
+        noted(CANARY[2:]),
+    ):
+        assert leaks(everything_about(told)) != []
+    assert leaks(everything_about(MoltError("no user_…_here"))) == []
+
+
+def raised_from(cause: Exception) -> MoltError:
+    error = MoltError("x")
+    error.__cause__ = cause
+    return error
+
+
+def noted(note: str) -> MoltError:
+    error = MoltError("x")
+    error.add_note(note)
+    return error
 
 
 TEXTS = [

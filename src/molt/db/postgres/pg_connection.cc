@@ -23,12 +23,8 @@ constexpr Seconds kGiveUpTime{2};
 // What a local server needs for a small query. Falling asleep and being woken takes 50 µs and more.
 constexpr std::chrono::microseconds kQuickReply{250};
 
-// A read that takes longer would keep those behind it waiting.
+// A read that takes longer than this and a round trip would keep those behind it waiting.
 constexpr std::chrono::microseconds kQuickRead{5000};
-
-bool IsQuick(const Description& description) {
-  return description.whole_time.IsKnown() && description.whole_time.IsWithin(kQuickRead);
-}
 
 // What the server says of parameters whose types it cannot infer, or does not want.
 bool IsTypeMismatch(std::string_view sqlstate) {
@@ -189,6 +185,11 @@ Status PgConnection::CheckRole() const {
 bool PgConnection::ReadsStandardStrings() const {
   const auto found = link_->parameters.find("standard_conforming_strings");
   return found == link_->parameters.end() || found->second == "on";
+}
+
+bool PgConnection::IsQuick(const Description& description) const {
+  return description.whole_time.IsKnown() &&
+         description.whole_time.IsWithin(shared_->round_trip.Get() + kQuickRead);
 }
 
 Status PgConnection::ParseIfNew(std::string_view sql, const Ready& ready) {
@@ -392,7 +393,9 @@ Async<std::unique_ptr<BatchStream>> PgConnection::TakeRead(SentRead read, const 
       co_return Fail(std::move(reply).error());
     }
     if (std::exchange(is_first, false)) {
-      read.description->reply_time.Add(Deadline::Clock::now() - asked_at_);
+      const auto time = Deadline::Clock::now() - asked_at_;
+      read.description->reply_time.Add(time);
+      shared_->round_trip.Add(time);
     }
     if (type == protocol::kRowDescription && !SameColumns(reply->body, *read.description)) {
       // The tables have changed since the description was made.

@@ -136,6 +136,7 @@ class PgConnection final : public Connection {
   Status CheckQuery(std::string_view sql);
   Async<void> MakeStringsStandard(const ExecContext& context);
   [[nodiscard]] bool ReadsStandardStrings() const;
+  [[nodiscard]] bool IsQuick(const Description& description) const;
   // Ends a read's own transaction.
   Async<void> Rollback(const ExecContext& context);
   // Up to the next ReadyForQuery, and up to the last one.

@@ -14,6 +14,7 @@ struct SharedState {
   const PostgresOptions options;
   DescriptionCache descriptions;
   ReadGate gate;
+  LeastTime round_trip;
   PipelineOwner* pool = nullptr;
 };
 

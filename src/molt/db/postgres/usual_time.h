@@ -1,10 +1,11 @@
-// How long something usually takes.
+// How long things take, measured as they happen.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 
 namespace molt::db::postgres {
 
@@ -22,12 +23,32 @@ class UsualTime {
     micros_.store(usual < 0 ? micros : usual + (micros - usual) / 8, std::memory_order_relaxed);
   }
   [[nodiscard]] bool IsKnown() const { return micros_.load(std::memory_order_relaxed) >= 0; }
+  // True if nothing is known.
   [[nodiscard]] bool IsWithin(std::chrono::microseconds limit) const {
     return micros_.load(std::memory_order_relaxed) <= limit.count();
   }
 
  private:
   std::atomic<std::int64_t> micros_ = -1;
+};
+
+// The least that was ever seen; 0 until then. Thread-safe.
+class LeastTime {
+ public:
+  void Add(std::chrono::steady_clock::duration time) {
+    const std::int64_t micros = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+    if (micros < micros_.load(std::memory_order_relaxed)) {
+      micros_.store(micros, std::memory_order_relaxed);
+    }
+  }
+  [[nodiscard]] std::chrono::microseconds Get() const {
+    const std::int64_t micros = micros_.load(std::memory_order_relaxed);
+    return std::chrono::microseconds(micros == kNever ? 0 : micros);
+  }
+
+ private:
+  static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+  std::atomic<std::int64_t> micros_ = kNever;
 };
 
 }  // namespace molt::db::postgres
