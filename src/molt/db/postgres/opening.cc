@@ -34,17 +34,13 @@ std::string Trimmed(const char* text) {
   return trimmed;
 }
 
+// libpq does not mark quotes within what it quotes.
 std::string WithoutQuoted(const std::string& message) {
-  std::string safe;
-  bool inside = false;
-  for (const char c : message) {
-    if (c == '"') {
-      if (!inside) safe += "\"…";
-      inside = !inside;
-    }
-    if (!inside) safe += c;
-  }
-  return safe;
+  const std::size_t first = message.find('"');
+  if (first == std::string::npos) return message;
+  const std::size_t option = message.rfind("\" for connection option \"");
+  return message.substr(0, first) + "\"…" +
+         (option == std::string::npos ? "\"" : message.substr(option));
 }
 
 // libpq's message quotes what it could not read, which may be a part of the password.
