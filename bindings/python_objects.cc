@@ -101,13 +101,17 @@ PyObject* MakeTimestamp(std::int64_t micros, bool utc) {
 // A month is 30 days and twelve are 365, as psycopg counts them.
 PyObject* MakeInterval(const types::Interval& interval) {
   constexpr std::int64_t kDaysMax = 999'999'999;  // of a timedelta
-  const std::int64_t days = std::int64_t{interval.months} / 12 * 365 +
-                            std::int64_t{interval.months} % 12 * 30 + interval.days +
-                            interval.micros / kMicrosPerDay;
-  if (days < -kDaysMax || days >= kDaysMax) {
-    return NoSuchObject("an interval of more than 999999998 days is no Python timedelta");
+  std::int64_t days = std::int64_t{interval.months} / 12 * 365 +
+                      std::int64_t{interval.months} % 12 * 30 + interval.days +
+                      interval.micros / kMicrosPerDay;
+  std::int64_t rest = interval.micros % kMicrosPerDay;
+  if (rest < 0) {
+    rest += kMicrosPerDay;
+    --days;
   }
-  const std::int64_t rest = interval.micros % kMicrosPerDay;
+  if (days < -kDaysMax || days > kDaysMax) {
+    return NoSuchObject("an interval of a billion days or more is no Python timedelta");
+  }
   return PyDelta_FromDSU(static_cast<int>(days), static_cast<int>(rest / kMicrosPerSecond),
                          static_cast<int>(rest % kMicrosPerSecond));
 }

@@ -22,6 +22,8 @@ using types::Value;
 
 constexpr std::int64_t kMicrosPerSecond = 1'000'000;
 constexpr std::int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
+constexpr std::int64_t kMicrosOfYear1 = -719'162 * kMicrosPerDay;       // 0001-01-01
+constexpr std::int64_t kMicrosOfYear10000 = 2'932'897 * kMicrosPerDay;  // 10000-01-01
 
 // The datetime C API is a per-file static that must be loaded before use.
 void LoadDateTime() {
@@ -39,19 +41,26 @@ std::int64_t MicrosOf(int hour, int minute, int second, int micro) {
   return ((hour * 60 + minute) * std::int64_t{60} + second) * kMicrosPerSecond + micro;
 }
 
+std::int64_t MicrosOfDelta(PyObject* o) {
+  return PyDateTime_DELTA_GET_DAYS(o) * kMicrosPerDay +
+         PyDateTime_DELTA_GET_SECONDS(o) * kMicrosPerSecond + PyDateTime_DELTA_GET_MICROSECONDS(o);
+}
+
 Value TimestampOf(nb::handle object) {
-  nb::object owned;
   PyObject* o = object.ptr();
-  const bool aware = PyDateTime_DATE_GET_TZINFO(o) != Py_None;
-  if (aware) {
-    owned = object.attr("astimezone")(nb::handle(PyDateTime_TimeZone_UTC));
-    o = owned.ptr();
-  }
   const std::int64_t micros =
       DateOf(o).days * kMicrosPerDay +
       MicrosOf(PyDateTime_DATE_GET_HOUR(o), PyDateTime_DATE_GET_MINUTE(o),
                PyDateTime_DATE_GET_SECOND(o), PyDateTime_DATE_GET_MICROSECOND(o));
-  return types::Timestamp{micros, aware};
+  if (PyDateTime_DATE_GET_TZINFO(o) == Py_None) return types::Timestamp{micros, false};
+  const nb::object offset = object.attr("utcoffset")();
+  // By Python's definition it is naive then, whatever zone it names.
+  if (offset.is_none()) return types::Timestamp{micros, false};
+  const std::int64_t utc = micros - MicrosOfDelta(offset.ptr());
+  if (utc < kMicrosOfYear1 || utc >= kMicrosOfYear10000) {
+    RaiseInvalid("a datetime that in UTC is outside of the years 1 to 9999 cannot be bound");
+  }
+  return types::Timestamp{utc, true};
 }
 
 // The offset of a time from UTC. Most zones have one on a date only.

@@ -25,8 +25,8 @@ Async<std::int64_t> InsertAll(engine::Database& db, db::TableName table,
     MOLT_CO_ASSIGN(const types::Schema schema, co_await db.DescribeTable(table, context));
     columns.emplace();
     for (const types::Field& field : schema) columns->push_back(field.name);
+    MOLT_CO_RETURN_IF_ERROR(source->SetColumns(*columns));
   }
-  MOLT_CO_RETURN_IF_ERROR(source->SetColumns(*columns));
   co_return co_await db.Insert(table, *columns, source, context);
 }
 
@@ -65,7 +65,10 @@ std::unique_ptr<Pending> Insert(nb::handle self, nb::handle table, nb::handle ro
   db::TableName name = NameOf(table);
   std::shared_ptr<PythonSource> source = MakeSource(rows, batch_rows, std::move(on_progress));
   if (!columns) columns = source->OwnColumns();
-  if (columns) RefuseTwins(*columns);
+  if (columns) {
+    RefuseTwins(*columns);
+    if (const Status fits = source->SetColumns(*columns); !fits) Raise(fits.error());
+  }
   auto pending = MakePending<std::int64_t>(
       "insert", nb::borrow(self), timeout,
       [name, columns, source](engine::Database& db, const engine::RequestContext& context) {

@@ -28,8 +28,25 @@ def to_arrow(result: ResultSet) -> Any:
 
 
 def to_polars(result: ResultSet) -> Any:
-    """A polars.DataFrame."""
-    return _library("polars", "to_polars").DataFrame(result)
+    """A polars.DataFrame. UnsupportedError if a column is of intervals, or of lists of them."""
+    polars = _library("polars", "to_polars")
+    for name, type_name in result.schema:
+        if type_name == "interval":
+            raise _no_intervals(f'column "{name}"')
+    try:
+        return polars.DataFrame(result)
+    except polars.exceptions.PanicException as panic:  # which is no Exception
+        # The schema does not tell what a list is of.
+        if "interval" in str(panic) and any(type_name == "list" for _, type_name in result.schema):
+            raise _no_intervals("a column of lists") from None
+        raise
+
+
+def _no_intervals(where: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"to_polars(): {where} holds intervals, which polars has no type for; cast it in the query,"
+        " to text or with extract(epoch from ...) to seconds, or use to_arrow()"
+    )
 
 
 def to_pandas(result: ResultSet) -> Any:

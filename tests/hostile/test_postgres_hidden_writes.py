@@ -174,6 +174,11 @@ def outliving(stocked: Place) -> Place:
     return stocked
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="a limit that docs/guide/postgresql.md tells: what a function of the user's own does "
+    "beyond transactions stays with the connection",
+)
 @pytest.mark.parametrize(
     "statement",
     [

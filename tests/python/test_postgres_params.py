@@ -333,7 +333,7 @@ def test_what_fits_no_type_is_an_error_and_the_next_query_runs(
             "fraction",
         ),
     ],
-    ids=str,
+    ids=lambda part: part if isinstance(part, str) else type(part).__name__,
 )
 def test_what_is_no_parameter_is_refused_before_it_is_sent(
     both: Both, value: Any, words: str

@@ -151,8 +151,8 @@ TEST_P(PgPoolTest, WaitsForAConnectionAndThenSaysWhyNot) {
 
 TEST_P(PgPoolTest, WhatASessionKeepsDoesNotReachTheNextUser) {
   const auto pool = Open(1);
-  for (const char* sql :
-       {"SET search_path = nowhere", "CREATE TEMP TABLE leaves (a int)", "LISTEN leaves"}) {
+  for (const char* sql : {"SET search_path = nowhere", "CREATE TEMP TABLE leaves (a int)",
+                          "DO $$ BEGIN EXECUTE 'LISTEN leaves'; END $$"}) {
     ASSERT_TRUE(Await(Write(pool, sql, {}, Context()), reactor())) << sql;
   }
   const auto rows = Read(pool,

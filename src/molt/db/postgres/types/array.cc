@@ -127,13 +127,13 @@ EncodeOutcome PutBinary(const TypeEntry& element, const List& list, const Dimens
   });
 }
 
-bool PutText(const List& list, std::size_t depth, std::string& out) {
+bool PutText(const List& list, std::size_t depth, char delimiter, std::string& out) {
   char before = '{';
   for (const Value& item : list.items->values) {
     out += before;
-    before = ',';
+    before = delimiter;
     if (depth > 1) {
-      if (!PutText(std::get<List>(item), depth - 1, out)) return false;
+      if (!PutText(std::get<List>(item), depth - 1, delimiter, out)) return false;
     } else if (types::IsNull(item)) {
       out += "NULL";
     } else if (!AppendQuotedParamText(item, out)) {
@@ -184,14 +184,17 @@ EncodeOutcome EncodeArray(const TypeEntry& element, const List& value, std::stri
   const EncodeOutcome outcome = PutBinary(element, value, dimensions, out);
   if (outcome != EncodeOutcome::kText) return outcome;
   out.resize(start);
-  return PutText(value, dimensions.count, out) ? EncodeOutcome::kText : EncodeOutcome::kMismatch;
+  return PutText(value, dimensions.count, element.delimiter, out) ? EncodeOutcome::kText
+                                                                  : EncodeOutcome::kMismatch;
 }
 
 EncodeOutcome EncodeArrayText(const List& value, std::string& out) {
   constexpr Oid kTextOid = 25;
   Dimensions dimensions;
   if (!MeasureDimensions(*FindType(kTextOid), value, dimensions)) return EncodeOutcome::kMismatch;
-  return PutText(value, dimensions.count, out) ? EncodeOutcome::kText : EncodeOutcome::kMismatch;
+  // Types of users may have another delimiter, which only the catalog tells.
+  return PutText(value, dimensions.count, ',', out) ? EncodeOutcome::kText
+                                                    : EncodeOutcome::kMismatch;
 }
 
 }  // namespace molt::db::postgres

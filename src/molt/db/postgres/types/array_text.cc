@@ -1,4 +1,5 @@
-// Arrays of types that are read as text: {a,"b c",NULL}, or [0:1]={a,b}.
+// Arrays of types that are read as text: {a,"b c",NULL}, [0:1]={a,b}, or of boxes
+// {(1,1),(0,0);NULL}.
 #include <variant>
 
 #include "molt/db/postgres/types/type_codec.h"
@@ -11,7 +12,8 @@ using types::Value;
 
 class ArrayParser {
  public:
-  ArrayParser(const Decoder& element, std::string_view text) : element_(element), rest_(text) {}
+  ArrayParser(const Decoder& element, char delimiter, std::string_view text)
+      : element_(element), delimiter_(delimiter), rest_(text) {}
 
   // All of the text.
   [[nodiscard]] bool Parse(Value& out) {
@@ -37,7 +39,7 @@ class ArrayParser {
       do {
         Value& item = list.values.emplace_back();
         if (rest_.starts_with('{') ? !ParseList(item, depth + 1) : !ParseItem(item)) return false;
-      } while (Take(','));
+      } while (Take(delimiter_));
       if (!Take('}')) return false;
     }
     out = types::List(std::move(list));
@@ -46,7 +48,8 @@ class ArrayParser {
 
   bool ParseItem(Value& out) {
     if (Take('"')) return ParseQuoted(out);
-    const std::size_t end = rest_.find_first_of(",}");
+    const char ends[] = {delimiter_, '}'};
+    const std::size_t end = rest_.find_first_of(std::string_view(ends, sizeof(ends)));
     if (end == std::string_view::npos || end == 0) return false;
     const std::string_view item = rest_.substr(0, end);
     rest_.remove_prefix(end);
@@ -65,13 +68,14 @@ class ArrayParser {
   }
 
   const Decoder& element_;
+  const char delimiter_;
   std::string_view rest_;
 };
 
 }  // namespace
 
 bool ReadArrayText(const Decoder& self, std::string_view cell, Value& out) {
-  return ArrayParser(*self.element, cell).Parse(out);
+  return ArrayParser(*self.element, FindType(self.element_oid)->delimiter, cell).Parse(out);
 }
 
 }  // namespace molt::db::postgres

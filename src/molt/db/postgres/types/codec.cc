@@ -19,7 +19,7 @@ using types::Value;
 
 // The one table. Source: src/include/catalog/pg_type.dat.
 constexpr TypeEntry kTypes[] = {
-    // oid, array, name, codec, element
+    // oid, array, name, codec, element, delimiter
     {16, 1000, "bool", &kBoolCodec},
     {17, 1001, "bytea", &kByteaCodec},
     {18, 1002, "\"char\"", &kCharCodec},
@@ -40,7 +40,7 @@ constexpr TypeEntry kTypes[] = {
     {600, 1017, "point", &kOtherCodec},
     {601, 1018, "lseg", &kOtherCodec},
     {602, 1019, "path", &kOtherCodec},
-    {603, 0, "box", &kOtherCodec},  // its arrays have semicolons
+    {603, 1020, "box", &kOtherCodec, 0, ';'},
     {604, 1027, "polygon", &kOtherCodec},
     {628, 629, "line", &kOtherCodec},
     {650, 651, "cidr", &kCidrCodec},

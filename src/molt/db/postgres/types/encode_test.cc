@@ -170,7 +170,7 @@ TEST(Encode, UnknownTypesTakeText) {
   EXPECT_EQ(Encode(kUserType, Inet{"::1", false}), AsText("::1"));
   EXPECT_EQ(Encode(kUserType, Int(1)), kMismatch);
   EXPECT_EQ(Encode(0, Text("a")), AsText("a"));
-  EXPECT_EQ(Encode(kUserType, List({Text("a")})), kMismatch);
+  EXPECT_EQ(Encode(kUserType, List({Text("a"), Null{}})), AsText("{\"a\",NULL}"));
 }
 
 TEST(Encode, Arrays) {
@@ -267,6 +267,10 @@ TEST(NaturalType, OfListsIsAnArrayOfWhatTheItemsHaveInCommon) {
   EXPECT_EQ(NaturalType(List({Int(1), Null{}})), kInt8Array);
   EXPECT_EQ(NaturalType(List({Int(1), 2.5})), kFloat8Array);
   EXPECT_EQ(NaturalType(List({2.5, Decimal{"1"}, Int(1)})), kNumericArray);
+  EXPECT_EQ(NaturalType(List({Int(1), Int(std::int64_t{1} << 40)})), kInt8Array);
+  // More than a double tells apart.
+  EXPECT_EQ(NaturalType(List({2.5, Int((std::int64_t{1} << 53) + 1)})), kNumericArray);
+  EXPECT_EQ(NaturalType(List({List({2.5}), List({Int(INT64_MIN)})})), kNumericArray);
   EXPECT_EQ(NaturalType(List({Text("a")})), kTextArray);
   EXPECT_EQ(NaturalType(List({true})), kBoolArray);
   EXPECT_EQ(NaturalType(List({Date{0}})), kDateArray);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <variant>
 
@@ -63,6 +64,16 @@ bool CommonOfItems(const types::List& list, std::size_t depth, Oid& common) {
   return true;
 }
 
+// Whether a double may not hold some integer of the list, or of the lists in it.
+bool HasWideInteger(const types::List& list) {
+  constexpr std::int64_t kExactMax = std::int64_t{1} << 53;
+  return std::any_of(list.items->values.begin(), list.items->values.end(), [](const Value& item) {
+    if (const auto* inner = std::get_if<types::List>(&item)) return HasWideInteger(*inner);
+    const auto* integer = std::get_if<std::int64_t>(&item);
+    return integer != nullptr && (*integer < -kExactMax || *integer > kExactMax);
+  });
+}
+
 Oid NaturalRange(const types::Range& range) {
   const Value& lower = range.bounds->lower;
   const Value& upper = range.bounds->upper;
@@ -83,11 +94,6 @@ Oid NaturalRange(const types::Range& range) {
     default:
       return 0;
   }
-}
-
-// As an item of an array, where text must be of some type.
-Oid NaturalItem(const Value& value) {
-  return std::holds_alternative<std::string>(value) ? kTextOid : NaturalType(value);
 }
 
 struct NaturalVisitor {
@@ -111,10 +117,18 @@ struct NaturalVisitor {
   Oid operator()(const types::List& v) const {
     Oid common = 0;
     if (!CommonOfItems(v, 1, common)) return 0;
+    if (common == kFloat8Oid && HasWideInteger(v)) common = kNumericOid;
     const TypeEntry* item = FindType(common);
     return item == nullptr ? 0 : item->array_oid;
   }
 };
+
+// As an item of an array or the bound of a range: text must be of some type there, and all integers
+// of one.
+Oid NaturalItem(const Value& value) {
+  if (std::holds_alternative<std::string>(value)) return kTextOid;
+  return std::visit(NaturalVisitor{}, value);
+}
 
 }  // namespace
 

@@ -33,10 +33,11 @@ struct TypeCodec {
 // A line of the table.
 struct TypeEntry {
   Oid oid;
-  Oid array_oid;  // 0: its arrays are read as text that is not taken apart
+  Oid array_oid;  // 0 if it has none
   std::string_view name;
   const TypeCodec* codec;
-  Oid element = 0;  // of a range: its bounds; of a multirange: its ranges
+  Oid element = 0;       // of a range: its bounds; of a multirange: its ranges
+  char delimiter = ',';  // between items of its arrays as text
 };
 
 // Nullptr for arrays, and for types that are not in the table.
