@@ -60,7 +60,8 @@ class Level(enum.IntEnum):
         [[1, 2], [3, None]],
         {"a": [1, None, {"b": "č"}], "": 1.5},
         datetime.timedelta(days=-3, seconds=7, microseconds=1),
-        datetime.timedelta.max - datetime.timedelta(days=1),
+        datetime.timedelta.max,
+        datetime.timedelta.min,
         datetime.time(1, 2, 3, 4, tzinfo=datetime.timezone(5 * MINUTE)),
         datetime.time(1, tzinfo=datetime.timezone(-datetime.timedelta(hours=15, seconds=59))),
         ipaddress.ip_address("10.0.0.1"),
@@ -148,6 +149,8 @@ def test_a_set_is_refused_with_both_ways_out() -> None:
         (Json(float("inf")), "cannot be written as JSON"),
         (Json("\ud800"), "surrogates"),
         (datetime.time(1, tzinfo=datetime.timezone(0.5 * MINUTE / 7)), "fractions of a second"),
+        (datetime.datetime.max.replace(tzinfo=datetime.timezone(-5 * MINUTE)), "years 1 to 9999"),
+        (datetime.datetime.min.replace(tzinfo=datetime.timezone(5 * MINUTE)), "years 1 to 9999"),
     ],
     ids=lambda part: part if isinstance(part, str) else type(part).__name__,
 )
@@ -160,6 +163,21 @@ def test_an_object_within_itself_is_refused() -> None:
     itself.append(itself)
     assert "nested more than 6 deep" in refusal(itself)
     assert "cannot be written as JSON" in refusal(Json(itself))
+
+
+def test_a_datetime_whose_zone_has_no_offset_is_naive() -> None:
+    class Nowhere(datetime.tzinfo):
+        def utcoffset(self, when: datetime.datetime | None) -> None:
+            return None
+
+        def dst(self, when: datetime.datetime | None) -> None:
+            return None
+
+        def tzname(self, when: datetime.datetime | None) -> None:
+            return None
+
+    noon = datetime.datetime(2024, 2, 29, 12)
+    assert repr(bound(noon.replace(tzinfo=Nowhere()))) == repr(noon)
 
 
 def test_an_error_raised_by_a_value_is_not_hidden() -> None:

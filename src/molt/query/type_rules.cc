@@ -68,13 +68,27 @@ void DatesToTimestamps(BoundExpr& expr) {
   }
 }
 
+// What to do about a value whose zone, or lack of one, keeps it from being compared.
+std::string_view ZoneAdvice(const BoundExpr& value, const BoundExpr& other) {
+  if (value.op != Op::kLiteral || other.op == Op::kLiteral) return "";
+  if (FamilyOf(value.type) != Family::kTemporal) return "";
+  if (other.type.id == TypeId::kTimestampTz) return "; give a datetime with a zone";
+  if (value.type.id != TypeId::kTimestampTz || other.type.id != TypeId::kTimestamp) return "";
+  return other.op == Op::kColumn  // A declared one may be wrong.
+             ? "; give a datetime without a zone, or declare the column as Any if it has one"
+             : "; give a datetime without a zone";
+}
+
 Status NeedComparable(BoundExpr& expr) {
   DatesToTimestamps(expr);
   for (std::size_t i = 1; i < expr.args.size(); ++i) {
-    if (Comparable(expr.args[0].type, expr.args[i].type)) continue;
-    return InvalidQuery(Describe(expr.args[0]) + " (" + TypeText(expr.args[0]) +
-                        ") cannot be compared with " + Describe(expr.args[i]) + " (" +
-                        TypeText(expr.args[i]) + ") by " + std::string(InfoOf(expr.op).name));
+    const BoundExpr& a = expr.args[0];
+    const BoundExpr& b = expr.args[i];
+    if (Comparable(a.type, b.type)) continue;
+    return InvalidQuery(Describe(a) + " (" + TypeText(a) + ") cannot be compared with " +
+                        Describe(b) + " (" + TypeText(b) + ") by " +
+                        std::string(InfoOf(expr.op).name) + std::string(ZoneAdvice(a, b)) +
+                        std::string(ZoneAdvice(b, a)));
   }
   return {};
 }

@@ -23,6 +23,8 @@ const Table kItems("items", types::Schema{{"small", TypeId::kInt16},
                                           {"span", LogicalType::RangeOf(TypeId::kDate)},
                                           {"data", TypeId::kJson},
                                           {"age", TypeId::kInterval},
+                                          {"made", TypeId::kTimestamp},
+                                          {"sold", TypeId::kTimestampTz},
                                           {"name", TypeId::kUtf8}});
 
 TypeId TypeOfExpr(const Expr& e) {
@@ -65,6 +67,25 @@ TEST(TypeRules, AListBesideAPlainColumnPointsToIn) {
             "column \"items\".\"id\" (int32) cannot be compared with a list by eq; to compare with "
             "any of its items use in_()");
   EXPECT_THAT(Mistake(List() < kItems["name"]), HasSubstr("use in_()"));
+}
+
+TEST(TypeRules, ADatetimeBesideAColumnOfTheOtherKindIsToldWhatToDo) {
+  const Expr aware(types::Value(types::Timestamp{0, true}));
+  const Expr naive(types::Value(types::Timestamp{0, false}));
+  EXPECT_EQ(
+      Mistake(kItems["made"] == aware),
+      "column \"items\".\"made\" (timestamp) cannot be compared with a value (timestamptz) by "
+      "eq; give a datetime without a zone, or declare the column as Any if it has one");
+  EXPECT_EQ(
+      Mistake(naive < kItems["sold"]),
+      "a value (timestamp) cannot be compared with column \"items\".\"sold\" (timestamptz) by "
+      "lt; give a datetime with a zone");
+  EXPECT_THAT(Mistake(kItems["sold"] > Expr(types::Value(types::Date{0}))),
+              HasSubstr("; give a datetime with a zone"));
+  EXPECT_THAT(Mistake(kItems["made"] == kItems["sold"]), ::testing::EndsWith(" by eq"));
+  EXPECT_THAT(Mistake(kItems["sold"] == 1), ::testing::EndsWith(" by eq"));
+  EXPECT_EQ(Mistake(kItems["made"] == naive), "no error");
+  EXPECT_EQ(Mistake(kItems["sold"] == aware), "no error");
 }
 
 }  // namespace

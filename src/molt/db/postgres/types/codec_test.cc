@@ -231,6 +231,17 @@ TEST(Decode, ArraysOfTypesReadAsTextComeAsText) {
   }
 }
 
+TEST(Decode, ArraysOfBoxesHaveSemicolons) {
+  const auto item = [](const char* text) { return Value(types::Other{text}); };
+  EXPECT_EQ(DecoderFor(kBoxArray, -1, {}).type, LogicalType::ListOf(LogicalType::Other("box")));
+  EXPECT_EQ(Cell(kBoxArray, "{(1,1),(0,0);NULL;(2,2),(1,1)}"),
+            List({item("(1,1),(0,0)"), Null{}, item("(2,2),(1,1)")}));
+  EXPECT_EQ(Cell(kBoxArray, "{{(1,1),(0,0)};{(2,2),(1,1)}}"),
+            List({List({item("(1,1),(0,0)")}), List({item("(2,2),(1,1)")})}));
+  EXPECT_FALSE(Accepts(kBoxArray, "{{(1,1),(0,0)},{(2,2),(1,1)}}"));
+  EXPECT_FALSE(Accepts(kBoxArray, "{;}"));
+}
+
 TEST(Decode, Ranges) {
   EXPECT_EQ(Cell(kInt4range, Hex("02 00000004 00000001 00000004 0000000a")),
             Range(Int(1), Int(10), "[)"));

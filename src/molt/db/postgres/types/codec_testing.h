@@ -34,6 +34,7 @@ enum TestOid : Oid {
   kInt4Array = 1007,
   kTextArray = 1009,
   kInt8Array = 1016,
+  kBoxArray = 1020,
   kFloat8Array = 1022,
   kVarchar = 1043,
   kDate = 1082,

@@ -206,6 +206,10 @@ TEST(Encode, OneItemInTextFormatMakesTheWholeArrayText) {
             AsText(R"({"2024-02-29",NULL,"infinity"})"));
   EXPECT_EQ(Encode(kMoneyArray, List({List({Text("a\"\\b")}), List({Text("NULL")})})),
             AsText(R"({{"a\"\\b"},{"NULL"}})"));
+  EXPECT_EQ(Encode(kBoxArray, List({Text("(1,1),(0,0)"), Null{}})),
+            AsText("{\"(1,1),(0,0)\";NULL}"));
+  EXPECT_EQ(Encode(kBoxArray, List({List({Text("a")}), List({Text("b")})})),
+            AsText(R"({{"a"};{"b"}})"));
   EXPECT_EQ(Encode(kDateArray, List({Date{-800'000}, Text("infinity")})), kMismatch);
 }
 
