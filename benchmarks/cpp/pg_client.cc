@@ -131,7 +131,8 @@ int main(int argc, char** argv) {
   bench.reactor = connections > 1 ? &reactor : nullptr;
   for (std::string line; std::getline(std::cin, line);) {
     const double seconds = RunAll(bench, connections, std::atoll(line.c_str()));
-    std::printf("{\"rows\": %lld, \"wall_s\": %.9f}\n", static_cast<long long>(bench.rows), seconds);
+    std::printf("{\"rows\": %lld, \"wall_s\": %.9f}\n", static_cast<long long>(bench.rows),
+                seconds);
     std::fflush(stdout);
   }
   return 0;
