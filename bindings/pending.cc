@@ -206,7 +206,10 @@ void BindPending(nb::module_& m) {
       .def("replace", &CompletionPort::Replace, nb::arg("id"), nb::arg("future"),
            nb::sig("def replace(self, id: int, future: typing.Any) -> bool"))
       .def("drain", &CompletionPort::Drain, nb::sig("def drain(self) -> None"))
-      .def("set_shared", [](const CompletionPort& port) { port.queue()->SetShared(); })
+      .def("begin_look", [](const CompletionPort& port,
+                            std::uint64_t number) { return port.queue()->BeginLook(number); })
+      .def("end_look", [](const CompletionPort& port,
+                          bool others_asked) { port.queue()->EndLook(others_asked); })
       .def("fileno", &CompletionPort::Fileno, nb::sig("def fileno(self) -> int"));
 
   m.attr("R") = nb::type_var("R");

@@ -1,6 +1,7 @@
 // Work that has been described but not started: awaited, or run by `.result()`.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -31,19 +32,36 @@ class CompletionQueue {
   std::vector<std::uint64_t> Drain();
   [[nodiscard]] Reactor& reactor() { return reactor_; }
 
-  // Several tasks ask: a request is not to keep the others waiting. Both on the loop's thread.
-  void SetShared() { shared_left_ = kSharedFor; }
-  // Whether the next request may take the loop's thread for a moment.
+  // Whether the next request may take the loop's thread for a moment: not if it would keep other
+  // tasks waiting. All three on the loop's thread.
   [[nodiscard]] bool TakeAlone() {
-    if (shared_left_ == 0) return reactor_.IsIdle();
-    --shared_left_;
-    return false;
+    if (shared_left_ > 0) {
+      is_doubtful_ = --shared_left_ == 0;
+      return false;
+    }
+    return !is_looking_ && reactor_.IsIdle();
+  }
+  // Whether it is time to let others run, and to see whether they ask meanwhile.
+  [[nodiscard]] bool BeginLook(std::uint64_t number) {
+    is_looking_ = is_doubtful_ || number % kLookEvery == 0;
+    return is_looking_;
+  }
+  void EndLook(bool others_asked) {
+    is_looking_ = is_doubtful_ = false;
+    shared_for_ = others_asked ? std::min(shared_for_ * 2, kSharedMax) : kSharedMin;
+    shared_left_ = others_asked ? shared_for_ : 0;
   }
 
  private:
-  static constexpr int kSharedFor = 256;  // requests, until it is tried again
+  static constexpr std::uint64_t kLookEvery = 16;
+  // So many requests, until it is tried again.
+  static constexpr int kSharedMin = 128;
+  static constexpr int kSharedMax = 1 << 16;
 
+  int shared_for_ = kSharedMin;
   int shared_left_ = 0;
+  bool is_doubtful_ = false;  // it was shared until now
+  bool is_looking_ = false;
   std::mutex mutex_;
   std::vector<std::uint64_t> done_;
   // Last, so that it goes first: requests that it destroys may still push.

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-# After so many queries that were done without waiting, others get their turn.
-_DONE_IN_A_ROW_MAX = 16
-
 _ports: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _CompletionPort] = (
     weakref.WeakKeyDictionary()
 )
@@ -49,7 +46,7 @@ async def wait(pending: Pending[R]) -> R:
     number = port.next_number()
     seconds = pending._start(port, number)
     if pending._is_done:
-        if number % _DONE_IN_A_ROW_MAX == 0:
+        if port.begin_look(number):
             await _let_others_run(port, number)
         return pending._take()
     future = loop.create_future()
@@ -67,9 +64,11 @@ async def wait(pending: Pending[R]) -> R:
 
 
 async def _let_others_run(port: _CompletionPort, number: int) -> None:
-    await asyncio.sleep(0)
-    if port.next_number() > number + 1:
-        port.set_shared()
+    """Now and then: what is done without waiting keeps the loop to itself."""
+    try:
+        await asyncio.sleep(0)
+    finally:
+        port.end_look(port.next_number() > number + 1)
 
 
 def _open_port(loop: asyncio.AbstractEventLoop) -> _CompletionPort:
