@@ -36,7 +36,8 @@ from servers.postgres import Tls
 
 Through = Callable[..., Database]
 Arm = Callable[[], None]
-NUMBERS = itertools.count(1000)
+# Requests and answers of one kind are of one length: as many digits, and echo() repeats n % 50 times.
+NUMBERS = itertools.count(10_001, 50)
 CUTS = 14  # of each request, in each direction
 TIMEOUT_S = 0.3
 SETTLED_WITHIN_S = 2 + AT_ONCE_S
