@@ -11,7 +11,6 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
-#include "connect.h"
 #include "exprs.h"
 #include "molt/db/url.h"
 #include "pending.h"
@@ -53,7 +52,7 @@ void DatabaseHandle::Abandon() {
 void DatabaseHandle::Open() {
   Result<std::shared_ptr<db::Pool>> pool = [&] {
     const nb::gil_scoped_release release;
-    return OpenPool(url_, options_);
+    return drivers::OpenPool(url_, options_);
   }();
   engine::DatabaseOptions options;
   if (options_.timeout) options.timeout = std::chrono::duration<double>(*options_.timeout);
@@ -115,10 +114,18 @@ void BindDatabase(nb::module_& m) {
            if (min_connections < 0 || min_connections > max_connections) {
              RaiseInvalid("min_connections must be from 0 to max_connections");
            }
-           new (self) DatabaseHandle(
-               url, {timeout, max_readers, static_cast<std::size_t>(statement_cache_size),
-                     max_connections, min_connections, connect_timeout, max_wait, max_idle,
-                     max_lifetime, allow_superuser});
+           ConnectOptions options;
+           options.timeout = timeout;
+           options.max_readers = max_readers;
+           options.statement_cache_size = static_cast<std::size_t>(statement_cache_size);
+           options.max_connections = max_connections;
+           options.min_connections = min_connections;
+           options.connect_timeout = connect_timeout;
+           options.max_wait = max_wait;
+           options.max_idle = max_idle;
+           options.max_lifetime = max_lifetime;
+           options.allow_superuser = allow_superuser;
+           new (self) DatabaseHandle(url, options);
          },
          nb::arg("url"), nb::kw_only(), nb::arg("timeout") = nb::none(), nb::arg("max_readers") = 4,
          nb::arg("statement_cache_size") = 256, nb::arg("max_connections") = 10,

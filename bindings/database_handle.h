@@ -4,28 +4,20 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include <nanobind/nanobind.h>
 
+#include "molt/drivers/open_pool.h"
 #include "molt/engine/database.h"
 
 namespace molt::bindings {
 
 namespace nb = nanobind;
 
-struct ConnectOptions {
+struct ConnectOptions : drivers::PoolOptions {
   std::optional<double> timeout;  // seconds
-  int max_readers = 4;
-  std::size_t statement_cache_size = 256;
-  // PostgreSQL: see postgres_options.h.
-  int max_connections = 10;
-  int min_connections = 0;
-  double connect_timeout = 10;
-  double max_wait = 30;
-  double max_idle = 600;
-  double max_lifetime = 3600;
-  bool allow_superuser = false;
 };
 
 // How often this process has been forked off: what was made in another generation is a parent's.

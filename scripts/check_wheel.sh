@@ -23,3 +23,4 @@ for name in ("_molt.pyi", "py.typed"):
     assert (package / name).is_file(), f"the wheel lacks {name}"
 print("imported molt-db", importlib.metadata.version("molt-db"), "from a fresh environment")
 PYTHON
+venv/bin/molt-worker --version

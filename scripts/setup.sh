@@ -14,8 +14,8 @@ if [[ ${1:-} == --no-build ]]; then
 fi
 
 packages=(g++ cmake ninja-build ccache git python3-dev python3-venv libasio-dev libsqlite3-dev
-  libpq-dev libssl-dev libpg-query-dev libexpected-dev libmsgpack-cxx-dev rapidjson-dev libgtest-dev
-  libgmock-dev librapidcheck-dev)
+  libpq-dev libssl-dev libpg-query-dev libexpected-dev libmsgpack-cxx-dev rapidjson-dev libspdlog-dev
+  libcli11-dev libtomlplusplus-dev libgtest-dev libgmock-dev librapidcheck-dev)
 # Servers that tests and benchmarks start for themselves: those that Debian sets up are not used.
 for group in "$@"; do
   [[ $group != test && $group != bench ]] || packages+=(postgresql pgbouncer openssl)
@@ -49,4 +49,8 @@ print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], s
   echo "$wanted" >"$stamp"
 done
 
-if $with_build; then build release; fi
+if $with_build; then
+  build release
+  # Beside the interpreter, where a wheel installs it.
+  ln -sfn "$PWD/build/release/molt-worker" .venv/bin/molt-worker
+fi

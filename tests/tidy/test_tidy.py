@@ -24,18 +24,19 @@ ARROWS = {
     "db/postgres": "db",
     "db/sqlite": "db",
     "db/adbc": "db",
+    "drivers": "db db/postgres db/sqlite db/adbc",
     "engine": "query sql db codec",
-    "worker": "engine wire",
+    "worker": "engine query db codec wire",
     "client": "wire",
-    "bindings": "query sql engine client db db/postgres db/sqlite",
-    "apps": "worker db/postgres db/sqlite db/adbc",
+    "bindings": "query sql engine client db drivers",
+    "apps": "worker drivers",
     "examples/cpp": "query sql engine db db/sqlite",
 }
 # Libraries that only these rooms may include.
 LIBRARIES = {
     "sqlite3.h": {"db/sqlite"},
     "libpq-fe.h": {"db/postgres"},
-    "openssl/": {"db/postgres"},
+    "openssl/": {"db/postgres", "worker"},
     "pg_query": {"db/postgres"},
     "Python.h": {"bindings"},
     "nanobind/": {"bindings"},

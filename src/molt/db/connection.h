@@ -47,7 +47,7 @@ struct BatchLimits {
   std::int64_t rows = 65'536;
   std::size_t bytes = std::size_t{8} << 20;
   std::size_t first_bytes = std::size_t{8} << 20;  // of the first batch
-  std::int64_t rows_in_all = 0;                    // the caller reads no more than these; 0: all
+  std::int64_t rows_in_all = 0;                    // the result ends after so many; 0: it does not
 };
 
 using ParamSets = std::vector<std::vector<types::Value>>;

@@ -79,9 +79,19 @@ Async<std::shared_ptr<const query::Catalog>> Database::LoadCatalog(const query::
   co_return std::shared_ptr<const query::Catalog>(std::move(extended));
 }
 
-Async<Prepared> Database::Prepare(query::Query query, RequestContext context) {
+std::shared_ptr<const sql::CompiledQuery> Database::FindCompiled(const Source& source) {
+  if (const auto* native = std::get_if<NativeSql>(&source)) return natives_.Get(native->sql);
+  return cache_.Find(std::get<query::Query>(source));
+}
+
+Async<Prepared> Database::Prepare(Source source, RequestContext context) {
   Prepared prepared;
-  prepared.compiled = cache_.Find(query);
+  prepared.compiled = FindCompiled(source);
+  if (auto* native = std::get_if<NativeSql>(&source)) {
+    prepared.params = std::move(native->params);
+    co_return prepared;
+  }
+  const query::Query& query = std::get<query::Query>(source);
   if (!prepared.compiled) {
     MOLT_CO_ASSIGN(const auto catalog, co_await LoadCatalog(query, context));
     MOLT_CO_ASSIGN(prepared.compiled, cache_.Compile(query, *catalog));
@@ -90,16 +100,20 @@ Async<Prepared> Database::Prepare(query::Query query, RequestContext context) {
   co_return prepared;
 }
 
-Async<std::unique_ptr<Cursor>> Database::Open(query::Query query, db::BatchLimits limits,
+Async<std::unique_ptr<Cursor>> Database::Open(Source source, db::BatchLimits limits,
                                               RequestContext context) {
-  return OpenFor(std::move(query), limits, false, std::move(context));
+  return OpenFor(std::move(source), limits, false, std::move(context));
 }
 
-// `at_once`: the result is taken in at once, with nothing else between.
-Async<std::unique_ptr<Cursor>> Database::OpenFor(query::Query query, db::BatchLimits limits,
+Async<std::unique_ptr<Cursor>> Database::OpenAtOnce(Source source, db::BatchLimits limits,
+                                                    RequestContext context) {
+  return OpenFor(std::move(source), limits, true, std::move(context));
+}
+
+Async<std::unique_ptr<Cursor>> Database::OpenFor(Source source, db::BatchLimits limits,
                                                  bool at_once, RequestContext context) {
   auto cursor = std::make_unique<Cursor>();
-  MOLT_CO_ASSIGN(cursor->prepared_, co_await Prepare(query, context));
+  MOLT_CO_ASSIGN(cursor->prepared_, co_await Prepare(std::move(source), context));
   const db::Statement statement = cursor->prepared_.AsStatement();
   if (at_once && !context.transaction) {
     MOLT_CO_ASSIGN(db::Lease lease, co_await pool_->AcquireForRead(statement, limits, context));
@@ -117,54 +131,37 @@ Async<std::unique_ptr<Cursor>> Database::OpenFor(query::Query query, db::BatchLi
   co_return cursor;
 }
 
-Async<Batches> Database::Fetch(query::Query query, bool first_row_only, RequestContext context) {
+asio::awaitable<void> Database::LeaveLoop(RequestContext& context) {
+  if (context.reactor == nullptr || context.reactor == pool_->BulkReactor()) co_return;
+  context.reactor = pool_->BulkReactor();
+  co_await SwitchTo(*context.reactor);
+}
+
+Async<Batches> Database::Fetch(Source source, bool first_row_only, RequestContext context) {
   db::BatchLimits limits;
   if (first_row_only) limits.rows = limits.rows_in_all = 1;
   if (context.reactor != nullptr) limits.first_bytes = kLoopBytesMax;
   MOLT_CO_ASSIGN(const std::unique_ptr<Cursor> cursor,
-                 co_await OpenFor(std::move(query), limits, true, context));
+                 co_await OpenAtOnce(std::move(source), limits, context));
   Batches batches;
   while (true) {
     MOLT_CO_ASSIGN(types::RecordBatchPtr batch, co_await cursor->Next(context));
     if (!batch) break;
     batches.push_back(std::move(batch));
     if (first_row_only || cursor->IsAtEnd()) break;
-    if (context.reactor != nullptr && context.reactor != pool_->BulkReactor()) {
-      context.reactor = pool_->BulkReactor();
-      co_await SwitchTo(*context.reactor);
-    }
+    co_await LeaveLoop(context);
   }
   co_return batches;
 }
 
-std::optional<Result<Batches>> Database::TryFetch(const query::Query& query, bool first_row_only,
-                                                  RequestContext context) {
-  if (!pool_->IsBlocking() || context.transaction) return std::nullopt;
-  const std::shared_ptr<const sql::CompiledQuery> compiled = cache_.Find(query);
-  if (!compiled || !compiled->trials.TakeTurn()) return std::nullopt;
-  context.trial_end = Deadline::After(kTrialTime);
-  Result<Batches> result = RunBlocking<Batches>(Fetch(query, first_row_only, std::move(context)));
-  if (result) {
-    compiled->trials.Succeeded();
-    return result;
-  }
-  switch (result.error().code) {
-    case ErrorCode::kTimeout:
-      compiled->trials.Failed();
-      return std::nullopt;
-    case ErrorCode::kBusy:
-      return std::nullopt;
-    default:
-      return result;
-  }
-}
-
-Async<db::ExecuteResult> Database::Execute(query::Query query, RequestContext context) {
-  MOLT_CO_ASSIGN(const Prepared prepared, co_await Prepare(query, context));
+Async<db::ExecuteResult> Database::Execute(Source source, RequestContext context) {
+  const auto* query = std::get_if<query::Query>(&source);
+  const bool is_raw = query == nullptr || !(*query)->raw.IsEmpty();
+  MOLT_CO_ASSIGN(const Prepared prepared, co_await Prepare(std::move(source), context));
   MOLT_CO_ASSIGN(const Held held, co_await Hold(db::Access::kWrite, context));
   auto result = co_await held->Execute(prepared.AsStatement(), context);
   // What was run may have been DDL; knowing for sure is not worth a parser.
-  if (query->raw) ForgetCatalog();
+  if (is_raw) ForgetCatalog();
   co_return result;
 }
 

@@ -16,6 +16,8 @@
 #include "molt/base/async.h"
 #include "molt/base/inline_executor.h"
 #include "molt/db/pool.h"
+#include "molt/engine/native_statements.h"
+#include "molt/engine/source.h"
 #include "molt/engine/transaction.h"
 #include "molt/query/binder.h"
 #include "molt/sql/compile_cache.h"
@@ -112,13 +114,16 @@ class Database : public std::enable_shared_from_this<Database> {
   // Requests: lazy coroutines, run by RunBlocking or Submit below.
 
   // All batches (at least one), or with `first_row_only` at most one row.
-  Async<Batches> Fetch(query::Query query, bool first_row_only, RequestContext context);
+  Async<Batches> Fetch(Source source, bool first_row_only, RequestContext context);
   // All batches of a plain scan (query/plain_scan.h), read on `workers` connections and threads at
   // most, this one included; they all see one snapshot. For a thread that may block.
   Async<Batches> FetchParallel(query::Query query, int workers, RequestContext context);
-  Async<std::unique_ptr<Cursor>> Open(query::Query query, db::BatchLimits limits,
+  Async<std::unique_ptr<Cursor>> Open(Source source, db::BatchLimits limits,
                                       RequestContext context);
-  Async<db::ExecuteResult> Execute(query::Query query, RequestContext context);
+  // The same for a result that is taken in at once, with nothing else between.
+  Async<std::unique_ptr<Cursor>> OpenAtOnce(Source source, db::BatchLimits limits,
+                                            RequestContext context);
+  Async<db::ExecuteResult> Execute(Source source, RequestContext context);
   // Queries of one structure with different values, all or nothing.
   Async<db::ExecuteResult> ExecuteMany(std::vector<query::Query> queries, RequestContext context);
   Async<std::int64_t> Insert(db::TableName table, std::vector<std::string> columns,
@@ -130,7 +135,9 @@ class Database : public std::enable_shared_from_this<Database> {
   // Of the context's transaction. kCommit and kRollback end it, even if they fail.
   Async<void> Control(db::TransactionStep step, int depth, RequestContext context);
   // Compiles without running; reads the catalog if it must.
-  Async<Prepared> Prepare(query::Query query, RequestContext context);
+  Async<Prepared> Prepare(Source source, RequestContext context);
+  // If the context waits in an event loop, goes on in the pool's BulkReactor instead.
+  asio::awaitable<void> LeaveLoop(RequestContext& context);
 
   // Running them.
 
@@ -145,12 +152,33 @@ class Database : public std::enable_shared_from_this<Database> {
     return std::move(*outcome);
   }
 
-  // A Fetch on the calling thread, which must not block: an event loop's. Nothing if the query has
+  // A read on the calling thread, which must not block: an event loop's. Nothing if the source has
   // not been seen before, took too long the last times, must wait for anything, or is not done
   // within kTrialTime; then it has had no effect and is to be submitted. Most small queries take
-  // less time than waking another thread does.
+  // less time than waking another thread does. `make(context)` gives the request.
+  template <class T, class Make>
+  std::optional<Result<T>> Try(const Source& source, RequestContext context, const Make& make) {
+    if (!pool_->IsBlocking() || context.transaction) return std::nullopt;
+    const std::shared_ptr<const sql::CompiledQuery> compiled = FindCompiled(source);
+    if (!compiled || !compiled->trials.TakeTurn()) return std::nullopt;
+    context.trial_end = Deadline::After(kTrialTime);
+    Result<T> result = RunBlocking<T>(make(context));
+    if (result) {
+      compiled->trials.Succeeded();
+    } else if (result.error().code == ErrorCode::kTimeout) {
+      compiled->trials.Failed();
+      return std::nullopt;
+    } else if (result.error().code == ErrorCode::kBusy) {
+      return std::nullopt;
+    }
+    return result;
+  }
   std::optional<Result<Batches>> TryFetch(const query::Query& query, bool first_row_only,
-                                          RequestContext context);
+                                          RequestContext context) {
+    return Try<Batches>(query, std::move(context), [&](const RequestContext& trial) {
+      return Fetch(query, first_row_only, trial);
+    });
+  }
 
   // Whether requests wait without blocking their thread, if their context has a reactor.
   [[nodiscard]] bool IsAsynchronous() const { return !pool_->IsBlocking(); }
@@ -193,8 +221,10 @@ class Database : public std::enable_shared_from_this<Database> {
   struct ParallelFetch;
   Async<void> ReadParts(std::shared_ptr<ParallelFetch> fetch, db::Connection& connection);
   Async<void> HelpRead(std::shared_ptr<ParallelFetch> fetch);
-  Async<std::unique_ptr<Cursor>> OpenFor(query::Query query, db::BatchLimits limits, bool at_once,
+  Async<std::unique_ptr<Cursor>> OpenFor(Source source, db::BatchLimits limits, bool at_once,
                                          RequestContext context);
+  // The compiled form if there is one already, else nullptr.
+  std::shared_ptr<const sql::CompiledQuery> FindCompiled(const Source& source);
   Async<Held> Hold(db::Access access, const RequestContext& context);
   Async<std::shared_ptr<const query::Catalog>> LoadCatalog(const query::Query& query,
                                                            const RequestContext& context);
@@ -210,6 +240,7 @@ class Database : public std::enable_shared_from_this<Database> {
   const DatabaseOptions options_;
   std::shared_ptr<db::Pool> pool_;
   sql::CompileCache cache_;
+  NativeStatements natives_;
   std::mutex mutex_;
   std::shared_ptr<const query::Catalog> catalog_ = std::make_shared<const query::Catalog>();
   asio::execution_context inline_context_;

@@ -6,13 +6,12 @@
 #include <exception>
 #include <limits>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "molt/types/arrow_misfit.h"
 #include "molt/types/arrow_type.h"
 #include "molt/types/column_builder.h"
-#include "molt/types/utf8.h"
+#include "molt/types/column_facts.h"
 #include "nanoarrow/nanoarrow.h"
 
 namespace molt::types {
@@ -24,19 +23,6 @@ namespace {
 alignas(64) constexpr std::array<std::uint8_t, 64> kZeros{};
 
 constexpr std::size_t kOffsetMax = std::numeric_limits<std::int32_t>::max();
-
-// Whether a column that began as int64 is float64 by now: widened by its builder, or mixed because
-// a double came too late for that.
-bool WidensToFloat64(const Column& column) {
-  if (!column.IsMixed()) return column.type.id == TypeId::kFloat64;
-  bool any_double = false;
-  for (const Value& value : column.mixed) {
-    const TypeId id = TypeOf(value).id;
-    if (id != TypeId::kFloat64 && id != TypeId::kInt64 && id != TypeId::kNull) return false;
-    any_double |= id == TypeId::kFloat64;
-  }
-  return any_double;
-}
 
 // `own`, with what is not known of it taken from `other`.
 LogicalType Complete(const LogicalType& own, const LogicalType& other) {
@@ -71,25 +57,9 @@ bool SharesBuffers(const Column& column, const LogicalType& type) {
   return column.children.size() == 1 && SharesBuffers(column.children[0], type.element());
 }
 
-// Whether every cell of text, in lists too, is valid UTF-8. Precondition: SharesBuffers.
-bool AllTextIsValid(const Column& column) {
-  if (column.type.id == TypeId::kList) return AllTextIsValid(column.children[0]);
-  if (!HasBytes(column.type.id) || column.type.id == TypeId::kBinary) return true;
-  if (column.offsets.empty()) return true;
-  const std::string_view all(reinterpret_cast<const char*>(column.data.data()), column.data.size());
-  if (!IsValidUtf8(all)) return false;
-  // The whole is valid: only a cell that begins within a character can still be invalid.
-  const auto* offsets = column.offsets.As<std::int32_t>();
-  for (std::int64_t row = 0; row < column.length; ++row) {
-    const auto begin = static_cast<std::size_t>(offsets[row]);
-    if (begin < all.size() && (static_cast<std::uint8_t>(all[begin]) & 0xC0) == 0x80) return false;
-  }
-  return true;
-}
-
 Status CheckColumn(const Column& column, const Field& field, std::int64_t first_row) {
   if (column.null_count == column.length) return {};
-  if (SharesBuffers(column, field.type) && AllTextIsValid(column)) return {};
+  if (SharesBuffers(column, field.type) && !FindInvalidText(column)) return {};
   std::size_t bytes = 0;
   for (std::int64_t row = 0; row < column.length; ++row) {
     const Value value = column.ValueAt(row);

@@ -55,6 +55,7 @@ class Document {
   [[nodiscard]] const Bytes* AsBytes() const { return std::get_if<Bytes>(&data_); }
   [[nodiscard]] const Array* AsArray() const { return std::get_if<Array>(&data_); }
   [[nodiscard]] const Map* AsMap() const { return std::get_if<Map>(&data_); }
+  [[nodiscard]] Bytes* AsBytes() { return std::get_if<Bytes>(&data_); }
   [[nodiscard]] Array* AsArray() { return std::get_if<Array>(&data_); }
   [[nodiscard]] Map* AsMap() { return std::get_if<Map>(&data_); }
   // The value under a key of a map; nullptr if there is none or this is no map.
@@ -76,10 +77,13 @@ struct DocumentLimits {
 
 // All of `text` must be one document. Refused: what exceeds the limits, a key that repeats within
 // a map, text that is not UTF-8, bytes that follow. Errors (InvalidQuery) tell the byte offset.
-[[nodiscard]] Result<Document> ParseJson(std::string_view text, const DocumentLimits& limits = {});
+// `so_far`, if given, gets the part of a refused document's outermost map that was read.
+[[nodiscard]] Result<Document> ParseJson(std::string_view text, const DocumentLimits& limits = {},
+                                         Document* so_far = nullptr);
 // Also refused: extension types and keys that are not strings.
 [[nodiscard]] Result<Document> ParseMsgPack(std::string_view bytes,
-                                            const DocumentLimits& limits = {});
+                                            const DocumentLimits& limits = {},
+                                            Document* so_far = nullptr);
 
 // JSON has no bytes and no NaN or infinity: bytes become a base64 string, the others null.
 [[nodiscard]] std::string ToJson(const Document& document);

@@ -101,6 +101,12 @@ bool DocumentBuilder::End() {
   return true;
 }
 
+Document DocumentBuilder::TakeSoFar() {
+  if (open_.empty()) return std::move(root_);
+  if (open_.front().is_map) return std::move(open_.front().map);
+  return {};
+}
+
 Error DocumentError(std::string_view format, std::string_view problem, std::size_t offset) {
   return Error{ErrorCode::kInvalidQuery,
                std::string(format) + ": " + std::string(problem) + " (at byte " +

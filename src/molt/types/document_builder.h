@@ -27,6 +27,8 @@ class DocumentBuilder {
   [[nodiscard]] const std::string& problem() const { return problem_; }
   // Precondition: everything that began has ended.
   [[nodiscard]] Document Take() { return std::move(root_); }
+  // Of a document that was refused: what is complete of its outermost map.
+  [[nodiscard]] Document TakeSoFar();
 
  private:
   struct Frame {

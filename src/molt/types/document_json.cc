@@ -105,7 +105,7 @@ void Write(const Document& document, JsonWriter& writer) {
 
 }  // namespace
 
-Result<Document> ParseJson(std::string_view text, const DocumentLimits& limits) {
+Result<Document> ParseJson(std::string_view text, const DocumentLimits& limits, Document* so_far) {
   MOLT_RETURN_IF_ERROR(CheckDocumentSize("JSON", text.size(), limits));
   if (const std::size_t valid = ValidUtf8Prefix(text); valid != text.size()) {
     return Fail(DocumentError("JSON", "text that is not valid UTF-8", valid));
@@ -119,6 +119,7 @@ Result<Document> ParseJson(std::string_view text, const DocumentLimits& limits) 
         rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
     const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, handler);
     if (result.IsError()) {
+      if (so_far != nullptr) *so_far = builder.TakeSoFar();
       const std::string problem = builder.problem().empty()
                                       ? std::string(rapidjson::GetParseError_En(result.Code()))
                                       : builder.problem();

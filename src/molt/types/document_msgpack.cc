@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <exception>
 #include <string>
@@ -10,6 +9,7 @@
 
 #include "molt/types/document.h"
 #include "molt/types/document_builder.h"
+#include "molt/types/msgpack_out.h"
 
 namespace molt::types {
 
@@ -83,57 +83,35 @@ class MsgPackVisitor : public msgpack::null_visitor {
   bool in_key_ = false;
 };
 
-struct StringSink {
-  std::string bytes;
-  void write(const char* data, std::size_t size) { bytes.append(data, size); }
-};
-using Packer = msgpack::packer<StringSink>;
-
-// Not msgpack-cxx's own pack_double: it turns 1.0 into the integer 1.
-void PackDouble(double value, StringSink& sink) {
-  const auto bits = std::bit_cast<std::uint64_t>(value);
-  char bytes[9] = {'\xCB'};
-  for (int i = 0; i < 8; ++i) bytes[1 + i] = static_cast<char>(bits >> (56 - 8 * i) & 0xFF);
-  sink.write(bytes, sizeof(bytes));
-}
-
-void PackString(std::string_view text, Packer& packer) {
-  const auto size = static_cast<std::uint32_t>(text.size());
-  packer.pack_str(size).pack_str_body(text.data(), size);
-}
-
-void Pack(const Document& document, Packer& packer, StringSink& sink) {
+void Pack(const Document& document, MsgPackOut& out) {
   struct Visitor {
-    Packer& out;
-    StringSink& bytes_out;
-    void operator()(std::monostate) const { out.pack_nil(); }
-    void operator()(bool value) const { value ? out.pack_true() : out.pack_false(); }
-    void operator()(std::int64_t value) const { out.pack_int64(value); }
-    void operator()(std::uint64_t value) const { out.pack_uint64(value); }
-    void operator()(double value) const { PackDouble(value, bytes_out); }
-    void operator()(const std::string& text) const { PackString(text, out); }
-    void operator()(const Bytes& bytes) const {
-      const auto size = static_cast<std::uint32_t>(bytes.data.size());
-      out.pack_bin(size).pack_bin_body(bytes.data.data(), size);
-    }
+    MsgPackOut& to;
+    void operator()(std::monostate) const { to.Nil(); }
+    void operator()(bool value) const { to.Bool(value); }
+    void operator()(std::int64_t value) const { to.Int(value); }
+    void operator()(std::uint64_t value) const { to.Uint(value); }
+    void operator()(double value) const { to.Double(value); }
+    void operator()(const std::string& text) const { to.String(text); }
+    void operator()(const Bytes& bytes) const { to.Binary(bytes.data); }
     void operator()(const Document::Array& array) const {
-      out.pack_array(static_cast<std::uint32_t>(array.size()));
-      for (const Document& item : array) Pack(item, out, bytes_out);
+      to.Array(array.size());
+      for (const Document& item : array) Pack(item, to);
     }
     void operator()(const Document::Map& map) const {
-      out.pack_map(static_cast<std::uint32_t>(map.size()));
+      to.Map(map.size());
       for (const auto& [key, value] : map) {
-        PackString(key, out);
-        Pack(value, out, bytes_out);
+        to.String(key);
+        Pack(value, to);
       }
     }
   };
-  std::visit(Visitor{packer, sink}, document.data());
+  std::visit(Visitor{out}, document.data());
 }
 
 }  // namespace
 
-Result<Document> ParseMsgPack(std::string_view bytes, const DocumentLimits& limits) {
+Result<Document> ParseMsgPack(std::string_view bytes, const DocumentLimits& limits,
+                              Document* so_far) {
   MOLT_RETURN_IF_ERROR(CheckDocumentSize("MsgPack", bytes.size(), limits));
   try {
     DocumentBuilder builder(limits);
@@ -141,6 +119,7 @@ Result<Document> ParseMsgPack(std::string_view bytes, const DocumentLimits& limi
     std::size_t offset = 0;
     const bool parsed = msgpack::parse(bytes.data(), bytes.size(), offset, visitor);
     if (!builder.problem().empty() || !parsed) {
+      if (so_far != nullptr) *so_far = builder.TakeSoFar();
       return Fail(
           DocumentError("MsgPack", builder.problem(), std::max(offset, visitor.error_offset())));
     }
@@ -154,10 +133,10 @@ Result<Document> ParseMsgPack(std::string_view bytes, const DocumentLimits& limi
 }
 
 std::string ToMsgPack(const Document& document) {
-  StringSink sink;
-  Packer packer(sink);
-  Pack(document, packer, sink);
-  return std::move(sink.bytes);
+  std::string bytes;
+  MsgPackOut out(bytes);
+  Pack(document, out);
+  return bytes;
 }
 
 }  // namespace molt::types

@@ -67,18 +67,20 @@ Result<types::RecordBatchPtr> SqliteStream::ReadBatch(const ExecContext& context
   int code = sqlite3_step(handle);
   const bool first = !decoder_.has_value();
   if (first && (code == SQLITE_ROW || code == SQLITE_DONE)) Plan();
+  const std::int64_t rows_max = std::min(limits_.rows, rows_left_);
   while (code == SQLITE_ROW) {
     decoder_->AppendRow(handle);
-    if (decoder_->rows() >= limits_.rows || decoder_->bytes() >= limits_.bytes) break;
+    if (decoder_->rows() >= rows_max || decoder_->bytes() >= limits_.bytes) break;
     code = sqlite3_step(handle);
   }
   if (code != SQLITE_ROW && code != SQLITE_DONE) {
     return Fail(connection_.Describe(code, statement_.sql, statement_.params));
   }
+  rows_left_ -= decoder_->rows();
   types::RecordBatchPtr batch;
   if (first || decoder_->rows() > 0) batch = MakeBatch();
   // Ends the read transaction, which would keep others from writing.
-  if (code == SQLITE_DONE) lease_.Release();
+  if (code == SQLITE_DONE || rows_left_ == 0) lease_.Release();
   return batch;
 }
 

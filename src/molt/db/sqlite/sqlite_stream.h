@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,6 +30,8 @@ class SqliteStream final : public BatchStream {
       : connection_(connection),
         statement_(statement),
         limits_(limits),
+        rows_left_(limits.rows_in_all > 0 ? limits.rows_in_all
+                                          : std::numeric_limits<std::int64_t>::max()),
         formatted_(std::move(formatted)),
         lease_(std::move(lease)) {}
 
@@ -42,6 +46,7 @@ class SqliteStream final : public BatchStream {
   SqliteConnection& connection_;
   const Statement statement_;
   const BatchLimits limits_;
+  std::int64_t rows_left_;
   std::vector<Parameter> formatted_;  // outlives the lease, which unbinds nothing
   StatementLease lease_;              // empty at the end
   std::optional<RowDecoder> decoder_;

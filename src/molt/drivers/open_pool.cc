@@ -1,4 +1,4 @@
-#include "connect.h"
+#include "molt/drivers/open_pool.h"
 
 #include <algorithm>
 #include <array>
@@ -11,12 +11,12 @@
 #include "molt/db/sqlite/sqlite_pool.h"
 #include "molt/db/url.h"
 
-namespace molt::bindings {
+namespace molt::drivers {
 
 namespace {
 
 Result<std::shared_ptr<db::Pool>> OpenSqliteUrl(const std::string& text,
-                                                const ConnectOptions& options) {
+                                                const PoolOptions& options) {
   MOLT_ASSIGN(const db::Url url, db::ParseUrl(text));
   // "sqlite://app.db" would otherwise be taken for a path; its host would be "app.db".
   if (!text.substr(text.find("://") + 3).starts_with('/')) {
@@ -48,7 +48,7 @@ Result<std::shared_ptr<db::Pool>> OpenSqliteUrl(const std::string& text,
 }
 
 Result<std::shared_ptr<db::Pool>> OpenPostgresUrl(const std::string& text,
-                                                  const ConnectOptions& options) {
+                                                  const PoolOptions& options) {
   db::postgres::PostgresOptions postgres;
   postgres.conninfo = db::postgres::NormalizeConninfo(text);
   postgres.connections_min = options.min_connections;
@@ -64,7 +64,7 @@ Result<std::shared_ptr<db::Pool>> OpenPostgresUrl(const std::string& text,
 
 struct Driver {
   std::string_view scheme;
-  Result<std::shared_ptr<db::Pool>> (*open)(const std::string&, const ConnectOptions&);
+  Result<std::shared_ptr<db::Pool>> (*open)(const std::string&, const PoolOptions&);
 };
 // One line a driver.
 constexpr std::array kDrivers = {
@@ -92,7 +92,7 @@ Result<std::string> SchemeOf(std::string_view text) {
 
 }  // namespace
 
-Result<std::shared_ptr<db::Pool>> OpenPool(const std::string& text, const ConnectOptions& options) {
+Result<std::shared_ptr<db::Pool>> OpenPool(const std::string& text, const PoolOptions& options) {
   MOLT_ASSIGN(const std::string scheme, SchemeOf(text));
   for (const Driver& driver : kDrivers) {
     if (driver.scheme == scheme) return driver.open(text, options);
@@ -103,4 +103,4 @@ Result<std::shared_ptr<db::Pool>> OpenPool(const std::string& text, const Connec
                      "the others with .sql(dialect)");
 }
 
-}  // namespace molt::bindings
+}  // namespace molt::drivers

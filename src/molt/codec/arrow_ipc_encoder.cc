@@ -1,0 +1,142 @@
+// Source: https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nanoarrow/nanoarrow.hpp>
+#include <nanoarrow/nanoarrow_ipc.hpp>
+
+#include "molt/codec/row_encoder.h"
+#include "molt/types/arrow_export.h"
+
+namespace molt::codec {
+
+namespace {
+
+using types::RecordBatchPtr;
+
+std::size_t BytesOf(const types::Column& column) {
+  std::size_t bytes = column.validity.size() + column.offsets.size() + column.data.size();
+  for (const types::Column& child : column.children) bytes += BytesOf(child);
+  for (const types::Value& value : column.mixed) bytes += types::HeapBytes(value) + sizeof(double);
+  return bytes;
+}
+
+std::size_t BytesOf(const types::RecordBatch& batch) {
+  std::size_t bytes = 0;
+  for (const types::Column& column : batch.columns) bytes += BytesOf(column);
+  return bytes;
+}
+
+bool SameTypes(const ArrowSchema& a, const ArrowSchema& b) {
+  if (std::strcmp(a.format, b.format) != 0 || a.n_children != b.n_children) return false;
+  for (std::int64_t i = 0; i < a.n_children; ++i) {
+    if (!SameTypes(*a.children[i], *b.children[i])) return false;
+  }
+  return true;
+}
+
+// Unless it is streamed, the batches are held until all are known: one batch may not know the type
+// of a column that is all NULL, or have integers where a later one has doubles.
+class ArrowIpcEncoder final : public Encoder {
+ public:
+  explicit ArrowIpcEncoder(const EncodeOptions& options) : options_(options) {}
+
+  Status Add(const RecordBatchPtr& batch) override {
+    if (!options_.native_arrow_types) MOLT_RETURN_IF_ERROR(CheckPlain(*batch->schema));
+    held_.push_back(batch);
+    held_bytes_ += BytesOf(*batch);
+    return options_.is_streamed ? WriteHeld() : Status();
+  }
+
+  Status Finish() override {
+    MOLT_RETURN_IF_ERROR(WriteHeld());
+    return Checked(ArrowIpcWriterWriteArrayView(writer_.get(), nullptr, &error_));
+  }
+
+  [[nodiscard]] std::size_t size() const override { return held_bytes_ + out_.size(); }
+
+ private:
+  static Status CheckPlain(const types::Schema& schema) {
+    for (const types::Field& field : schema) {
+      switch (field.type.id) {
+        case types::TypeId::kList:
+        case types::TypeId::kInterval:
+        case types::TypeId::kRange:
+          return Unsupported("column \"" + field.name +
+                             "\" is a list, an interval or a range: ask for arrow_types "
+                             "\"native\", or for json or msgpack");
+        default:
+          break;
+      }
+    }
+    return {};
+  }
+
+  // Writes the schema first, if it is not yet written.
+  Status WriteHeld() {
+    if (held_.empty()) return {};
+    const types::Schema names = *held_.front()->schema;
+    MOLT_RETURN_IF_ERROR(types::CheckExportable(names, held_));
+    nanoarrow::UniqueArrayStream stream;
+    MOLT_RETURN_IF_ERROR(types::ExportStream(names, std::exchange(held_, {}), stream.get()));
+    held_bytes_ = 0;
+    nanoarrow::UniqueSchema schema;
+    MOLT_RETURN_IF_ERROR(Checked(ArrowArrayStreamGetSchema(stream.get(), schema.get(), &error_)));
+    if (view_->storage_type == NANOARROW_TYPE_UNINITIALIZED) {
+      MOLT_RETURN_IF_ERROR(Begin(std::move(schema)));
+    } else if (!SameTypes(*schema_.get(), *schema.get())) {
+      return InvalidQuery(
+          "a column holds values of another type than in the rows before: cast it in the query, "
+          "or take json, msgpack or jsonl");
+    }
+    while (true) {
+      nanoarrow::UniqueArray array;
+      MOLT_RETURN_IF_ERROR(Checked(ArrowArrayStreamGetNext(stream.get(), array.get(), &error_)));
+      if (array->release == nullptr) return {};
+      MOLT_RETURN_IF_ERROR(Checked(ArrowArrayViewSetArray(view_.get(), array.get(), &error_)));
+      MOLT_RETURN_IF_ERROR(
+          Checked(ArrowIpcWriterWriteArrayView(writer_.get(), view_.get(), &error_)));
+    }
+  }
+
+  Status Begin(nanoarrow::UniqueSchema schema) {
+    schema_ = std::move(schema);
+    ArrowIpcOutputStream sink{&Append, &ReleaseSink, &out_};
+    MOLT_RETURN_IF_ERROR(
+        Checked(ArrowArrayViewInitFromSchema(view_.get(), schema_.get(), &error_)));
+    MOLT_RETURN_IF_ERROR(Checked(ArrowIpcWriterInit(writer_.get(), &sink)));
+    return Checked(ArrowIpcWriterWriteSchema(writer_.get(), schema_.get(), &error_));
+  }
+
+  static ArrowErrorCode Append(ArrowIpcOutputStream* stream, const void* bytes, std::int64_t size,
+                               std::int64_t* written, ArrowError*) {
+    static_cast<std::string*>(stream->private_data)
+        ->append(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    *written = size;
+    return NANOARROW_OK;
+  }
+  static void ReleaseSink(ArrowIpcOutputStream* stream) { stream->release = nullptr; }
+
+  Status Checked(ArrowErrorCode code) {
+    if (code == NANOARROW_OK) return {};
+    return Internal(std::string("the Arrow stream could not be written: ") + error_.message);
+  }
+
+  const EncodeOptions options_;
+  std::vector<RecordBatchPtr> held_;
+  std::size_t held_bytes_ = 0;
+  nanoarrow::UniqueSchema schema_;
+  nanoarrow::UniqueArrayView view_;
+  nanoarrow::ipc::UniqueWriter writer_;
+  ArrowError error_{};
+};
+
+}  // namespace
+
+std::unique_ptr<Encoder> MakeArrowIpcEncoder(const EncodeOptions& options) {
+  return std::make_unique<ArrowIpcEncoder>(options);
+}
+
+}  // namespace molt::codec

@@ -1,0 +1,116 @@
+// Source: RFC 4180.
+#include <string>
+#include <string_view>
+
+#include "molt/codec/json_cell.h"
+#include "molt/codec/row_encoder.h"
+#include "molt/types/value_text.h"
+
+namespace molt::codec {
+
+namespace {
+
+using types::TypeId;
+
+// In quotes if it must be; an empty text too, since nothing at all is NULL.
+void AppendField(std::string_view text, std::string& out) {
+  if (!text.empty() && text.find_first_of("\",\r\n") == std::string_view::npos) {
+    out += text;
+    return;
+  }
+  out += '"';
+  for (const char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  out += '"';
+}
+
+std::string HexText(std::string_view bytes) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string text = "\\x";
+  for (const char c : bytes) {
+    text += kHex[static_cast<unsigned char>(c) >> 4];
+    text += kHex[static_cast<unsigned char>(c) & 0xF];
+  }
+  return text;
+}
+
+// Text as it is, bytes as hexadecimal digits after \x, ranges as engines print them, and all else
+// as JSON has it, without the quotes of a string.
+void AppendValue(const types::Value& value, std::string& out) {
+  if (types::IsNull(value)) return;
+  if (const auto* text = std::get_if<std::string>(&value)) return AppendField(*text, out);
+  if (const auto* bytes = std::get_if<types::Bytes>(&value)) {
+    return AppendField(HexText(bytes->data), out);
+  }
+  if (const auto* json = std::get_if<types::Json>(&value)) return AppendField(json->text, out);
+  if (const auto* inet = std::get_if<types::Inet>(&value)) return AppendField(inet->text, out);
+  if (const auto* other = std::get_if<types::Other>(&value)) return AppendField(other->text, out);
+  if (const auto* range = std::get_if<types::Range>(&value);
+      range != nullptr && types::IsTextRange(*range)) {
+    return AppendField(types::FormatRange(*range), out);
+  }
+  std::string json;
+  AppendJsonValue(value, json);
+  // A number that is none is worth telling here, where there is no null to confuse it with.
+  if (const auto* number = std::get_if<double>(&value); number != nullptr && json == "null") {
+    json = *number != *number ? "NaN" : *number > 0 ? "Infinity" : "-Infinity";
+  }
+  std::string_view text = json;
+  if (text.starts_with('"')) text = text.substr(1, text.size() - 2);
+  AppendField(text, out);
+}
+
+void AppendCell(const types::Column& column, std::int64_t row, std::string& out) {
+  if (column.IsNull(row)) return;
+  if (!column.IsMixed()) {
+    switch (column.type.id) {
+      case TypeId::kBool:
+      case TypeId::kInt16:
+      case TypeId::kInt32:
+      case TypeId::kInt64:
+        return AppendJsonCell(column, row, out);
+      case TypeId::kUtf8:
+      case TypeId::kDecimal:
+      case TypeId::kTimeTz:
+      case TypeId::kJson:
+      case TypeId::kInet:
+      case TypeId::kOther:
+        return AppendField(column.BytesAt(row), out);
+      default:
+        break;
+    }
+  }
+  AppendValue(column.ValueAt(row), out);
+}
+
+class CsvEncoder final : public RowEncoder {
+ protected:
+  Status Begin(const types::Schema& schema) override {
+    for (std::size_t i = 0; i < schema.size(); ++i) {
+      if (i != 0) out_ += ',';
+      AppendField(schema[i].name, out_);
+    }
+    out_ += "\r\n";
+    return {};
+  }
+  void Row(const types::RecordBatch& batch, std::int64_t row) override {
+    for (std::size_t i = 0; i < batch.columns.size(); ++i) {
+      if (i != 0) out_ += ',';
+      if (IsWidened(i)) [[unlikely]] {
+        AppendValue(Widened(batch.columns[i].ValueAt(row)), out_);
+      } else {
+        AppendCell(batch.columns[i], row, out_);
+      }
+    }
+    out_ += "\r\n";
+  }
+  void End(std::int64_t) override {}
+};
+
+}  // namespace
+
+std::unique_ptr<Encoder> MakeCsvEncoder() { return std::make_unique<CsvEncoder>(); }
+
+}  // namespace molt::codec

@@ -1,0 +1,208 @@
+#include "molt/codec/json_cell.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <variant>
+
+#include "molt/codec/number_text.h"
+#include "molt/types/decimal128.h"
+#include "molt/types/iso_text.h"
+#include "molt/types/value_text.h"
+
+namespace molt::codec {
+
+namespace {
+
+using types::Column;
+using types::TypeId;
+using types::Value;
+
+// What follows the backslash; 'u' for a \u00XX; 0 for a byte that stands for itself.
+constexpr auto kEscapes = [] {
+  std::array<char, 256> escapes{};
+  for (std::size_t i = 0; i < 0x20; ++i) escapes[i] = 'u';
+  escapes['"'] = '"';
+  escapes['\\'] = '\\';
+  escapes['\b'] = 'b';
+  escapes['\f'] = 'f';
+  escapes['\n'] = 'n';
+  escapes['\r'] = 'r';
+  escapes['\t'] = 't';
+  return escapes;
+}();
+
+// Of text that has nothing to escape.
+void AppendQuoted(std::string_view text, std::string& out) {
+  out += '"';
+  out += text;
+  out += '"';
+}
+
+template <std::floating_point T>
+void AppendFloatOrNull(T value, std::string& out) {
+  if (std::isfinite(value)) {
+    AppendFloat(value, out);
+  } else {
+    out += "null";
+  }
+}
+
+void AppendByteList(std::string_view bytes, std::string& out) {
+  out += '[';
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i != 0) out += ',';
+    AppendInteger(static_cast<unsigned char>(bytes[i]), out);
+  }
+  out += ']';
+}
+
+// A document as the engine gave it: between its tokens there may be line feeds, and a line of
+// JSON Lines must not have any. Within its strings there are none.
+void AppendDocument(std::string_view text, std::string& out) {
+  const std::size_t begin = out.size();
+  out += text;
+  std::replace_if(
+      out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
+      [](char c) { return c == '\n' || c == '\r'; }, ' ');
+}
+
+void AppendTimestamp(types::Timestamp timestamp, std::string& out) {
+  AppendQuoted(types::FormatTimestamp(timestamp, 'T'), out);
+}
+
+void AppendBound(const Value& bound, bool is_inclusive, std::string& out) {
+  if (types::IsNull(bound)) {
+    out += "null";
+    return;
+  }
+  out += R"({"value":)";
+  AppendJsonValue(bound, out);
+  out += is_inclusive ? R"(,"inclusive":true})" : R"(,"inclusive":false})";
+}
+
+struct ValueWriter {
+  std::string& out;
+
+  void operator()(types::Null) const { out += "null"; }
+  void operator()(bool value) const { out += value ? "true" : "false"; }
+  void operator()(std::int64_t value) const { AppendInteger(value, out); }
+  void operator()(double value) const { AppendFloatOrNull(value, out); }
+  void operator()(const std::string& text) const { AppendJsonString(text, out); }
+  void operator()(const types::Bytes& bytes) const { AppendByteList(bytes.data, out); }
+  void operator()(types::Date date) const { AppendQuoted(types::FormatDate(date), out); }
+  void operator()(types::Time time) const { AppendQuoted(types::FormatTime(time), out); }
+  void operator()(types::Timestamp timestamp) const { AppendTimestamp(timestamp, out); }
+  void operator()(const types::Decimal& decimal) const { AppendQuoted(decimal.text, out); }
+  void operator()(const types::Uuid& uuid) const { AppendQuoted(types::FormatUuid(uuid), out); }
+  void operator()(const types::Interval& interval) const {
+    out += R"({"months":)";
+    AppendInteger(interval.months, out);
+    out += R"(,"days":)";
+    AppendInteger(interval.days, out);
+    out += R"(,"micros":)";
+    AppendInteger(interval.micros, out);
+    out += '}';
+  }
+  void operator()(types::TimeTz time) const { AppendQuoted(types::FormatTimeTz(time), out); }
+  void operator()(const types::Json& json) const { AppendDocument(json.text, out); }
+  void operator()(const types::Inet& inet) const { AppendJsonString(inet.text, out); }
+  void operator()(const types::Other& other) const { AppendJsonString(other.text, out); }
+  void operator()(const types::List& list) const {
+    out += '[';
+    bool is_first = true;
+    for (const Value& item : list.items->values) {
+      if (!is_first) out += ',';
+      is_first = false;
+      AppendJsonValue(item, out);
+    }
+    out += ']';
+  }
+  void operator()(const types::Range& range) const {
+    const types::RangeBounds& bounds = *range.bounds;
+    out += bounds.empty ? R"({"empty":true,"lower":)" : R"({"empty":false,"lower":)";
+    AppendBound(bounds.lower, bounds.lower_inclusive, out);
+    out += R"(,"upper":)";
+    AppendBound(bounds.upper, bounds.upper_inclusive, out);
+    out += '}';
+  }
+};
+
+}  // namespace
+
+void AppendJsonString(std::string_view text, std::string& out) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  out += '"';
+  std::size_t plain = 0;  // where the text begins that is not yet written
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const char escape = kEscapes[byte];
+    if (escape == 0) [[likely]]
+      continue;
+    out.append(text, plain, i - plain);
+    plain = i + 1;
+    out += '\\';
+    out += escape;
+    if (escape == 'u') {
+      out += "00";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 0xF];
+    }
+  }
+  out.append(text, plain);
+  out += '"';
+}
+
+void AppendJsonValue(const Value& value, std::string& out) { std::visit(ValueWriter{out}, value); }
+
+void AppendJsonCell(const Column& column, std::int64_t row, std::string& out) {
+  if (column.IsMixed()) {
+    return AppendJsonValue(column.mixed[static_cast<std::size_t>(row)], out);
+  }
+  if (column.IsNull(row)) {
+    out += "null";
+    return;
+  }
+  switch (column.type.id) {
+    case TypeId::kBool:
+      out += column.BoolAt(row) ? "true" : "false";
+      return;
+    case TypeId::kInt16:
+      return AppendInteger(column.data.As<std::int16_t>()[row], out);
+    case TypeId::kInt32:
+      return AppendInteger(column.data.As<std::int32_t>()[row], out);
+    case TypeId::kInt64:
+      return AppendInteger(column.data.As<std::int64_t>()[row], out);
+    case TypeId::kFloat32:
+      return AppendFloatOrNull(column.data.As<float>()[row], out);
+    case TypeId::kFloat64:
+      return AppendFloatOrNull(column.data.As<double>()[row], out);
+    case TypeId::kUtf8:
+    case TypeId::kInet:
+    case TypeId::kOther:
+      return AppendJsonString(column.BytesAt(row), out);
+    case TypeId::kDecimal:
+    case TypeId::kTimeTz:
+      return AppendQuoted(column.BytesAt(row), out);
+    case TypeId::kBinary:
+      return AppendByteList(column.BytesAt(row), out);
+    case TypeId::kJson:
+      return AppendDocument(column.BytesAt(row), out);
+    case TypeId::kTimestamp:
+      return AppendTimestamp({column.data.As<std::int64_t>()[row], false}, out);
+    case TypeId::kTimestampTz:
+      return AppendTimestamp({column.data.As<std::int64_t>()[row], true}, out);
+    case TypeId::kDecimal128: {
+      char text[types::kDecimal128TextMax];
+      const std::size_t size = types::WriteDecimal128(
+          types::LoadInt128(column.data.data() + row * 16), column.type.scale, text);
+      return AppendQuoted({text, size}, out);
+    }
+    default:
+      return AppendJsonValue(column.ValueAt(row), out);
+  }
+}
+
+}  // namespace molt::codec

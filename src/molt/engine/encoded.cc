@@ -1,0 +1,89 @@
+#include "molt/engine/encoded.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace molt::engine {
+
+namespace {
+
+using Clock = Deadline::Clock;
+
+// Of a stream: what is under way at a time, on each side.
+constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+
+std::int64_t MicrosSince(Clock::time_point begin) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count();
+}
+
+Error TooLarge(std::size_t bytes_max) {
+  return {ErrorCode::kInvalidQuery,
+          "the result is larger than the " + std::to_string(bytes_max >> 20) +
+              " MiB that fit one reply: ask for fewer rows or columns, or have it streamed",
+          {},
+          false};
+}
+
+}  // namespace
+
+Async<Encoded> FetchEncoded(std::shared_ptr<Database> database, Source source, EncodeSpec spec,
+                            RequestContext context) {
+  const auto begin = Clock::now();
+  db::BatchLimits limits;
+  limits.rows_in_all = spec.rows_max;
+  if (context.reactor != nullptr) limits.first_bytes = kLoopBytesMax;
+  MOLT_CO_ASSIGN(const std::unique_ptr<Cursor> cursor,
+                 co_await database->OpenAtOnce(std::move(source), limits, context));
+  const auto encoder = codec::MakeEncoder(spec.format, spec.options);
+  Encoded encoded;
+  while (true) {
+    MOLT_CO_ASSIGN(types::RecordBatchPtr batch, co_await cursor->Next(context));
+    if (encoded.exec_us == 0) encoded.exec_us = std::max<std::int64_t>(MicrosSince(begin), 1);
+    if (!batch) break;
+    encoded.rows += batch->num_rows;
+    MOLT_CO_RETURN_IF_ERROR(encoder->Add(batch));
+    if (spec.bytes_max != 0 && encoder->size() > spec.bytes_max) {
+      co_return Fail(TooLarge(spec.bytes_max));
+    }
+    if (cursor->IsAtEnd()) break;
+    co_await database->LeaveLoop(context);
+  }
+  MOLT_CO_RETURN_IF_ERROR(encoder->Finish());
+  encoded.bytes = encoder->Take();
+  if (spec.bytes_max != 0 && encoded.bytes.size() > spec.bytes_max) {
+    co_return Fail(TooLarge(spec.bytes_max));
+  }
+  encoded.decode_us = MicrosSince(begin) - encoded.exec_us;
+  co_return encoded;
+}
+
+Async<std::unique_ptr<EncodedStream>> EncodedStream::Open(std::shared_ptr<Database> database,
+                                                          Source source, EncodeSpec spec,
+                                                          RequestContext context) {
+  auto stream = std::make_unique<EncodedStream>();
+  db::BatchLimits limits;
+  limits.bytes = limits.first_bytes = kPieceBytes;
+  limits.rows_in_all = spec.rows_max;
+  MOLT_CO_ASSIGN(stream->cursor_, co_await database->Open(std::move(source), limits, context));
+  spec.options.is_streamed = true;
+  stream->encoder_ = codec::MakeEncoder(spec.format, spec.options);
+  stream->database_ = std::move(database);
+  co_return stream;
+}
+
+Async<std::string> EncodedStream::Next(RequestContext context) {
+  while (!is_last_) {
+    MOLT_CO_ASSIGN(const types::RecordBatchPtr batch, co_await cursor_->Next(context));
+    if (batch) {
+      rows_ += batch->num_rows;
+      MOLT_CO_RETURN_IF_ERROR(encoder_->Add(batch));
+    }
+    is_last_ = !batch || cursor_->IsAtEnd();
+    if (is_last_) MOLT_CO_RETURN_IF_ERROR(encoder_->Finish());
+    if (std::string piece = encoder_->Take(); !piece.empty()) co_return piece;
+  }
+  co_return std::string();
+}
+
+}  // namespace molt::engine

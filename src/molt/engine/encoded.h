@@ -1,0 +1,52 @@
+// Results as bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "molt/codec/encoder.h"
+#include "molt/engine/database.h"
+
+namespace molt::engine {
+
+struct EncodeSpec {
+  codec::ResultFormat format = codec::ResultFormat::kJson;
+  codec::EncodeOptions options;
+  std::int64_t rows_max = 0;  // the result is cut after so many; 0: it is not
+  std::size_t bytes_max = 0;  // InvalidQuery if it would be longer; 0: no limit
+};
+
+struct Encoded {
+  std::string bytes;
+  std::int64_t rows = 0;
+  std::int64_t exec_us = 0;    // until the first rows were there
+  std::int64_t decode_us = 0;  // from then on
+};
+
+// A whole result.
+Async<Encoded> FetchEncoded(std::shared_ptr<Database> database, Source source, EncodeSpec spec,
+                            RequestContext context);
+
+// A result in pieces, as it comes.
+class EncodedStream {
+ public:
+  static Async<std::unique_ptr<EncodedStream>> Open(std::shared_ptr<Database> database,
+                                                    Source source, EncodeSpec spec,
+                                                    RequestContext context);
+  // The next piece; the last one has is_last(), and may be empty.
+  Async<std::string> Next(RequestContext context);
+  [[nodiscard]] bool is_last() const { return is_last_; }
+  [[nodiscard]] std::int64_t rows() const { return rows_; }
+
+ private:
+  std::shared_ptr<Database> database_;
+  std::unique_ptr<Cursor> cursor_;  // ends before the database may
+  std::unique_ptr<codec::Encoder> encoder_;
+  std::int64_t rows_ = 0;
+  bool is_last_ = false;
+};
+
+}  // namespace molt::engine

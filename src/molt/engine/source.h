@@ -1,0 +1,21 @@
+// What a request runs: a query to be compiled, or a statement in the engine's own SQL.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "molt/query/query.h"
+#include "molt/types/value.h"
+
+namespace molt::engine {
+
+// Its placeholders are the engine's own, and there are as many values as it has.
+struct NativeSql {
+  std::string sql;
+  std::vector<types::Value> params;
+};
+
+using Source = std::variant<NativeSql, query::Query>;
+
+}  // namespace molt::engine

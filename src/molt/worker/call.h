@@ -1,0 +1,64 @@
+// One request while it is answered.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "molt/base/async.h"
+#include "molt/base/reactor.h"
+#include "molt/engine/database.h"
+#include "molt/wire/envelope.h"
+
+namespace molt::worker {
+
+class Server;
+
+// What an entry gives; the session makes a reply of it.
+struct Answer {
+  wire::PayloadCodec codec = wire::PayloadCodec::kRaw;
+  std::string payload;
+};
+
+// Where the parts of an answer go before its last. Used on the server's thread.
+class PartSink {
+ public:
+  virtual ~PartSink() = default;
+  virtual void Send(wire::Response part) = 0;
+};
+
+// On the server's thread, all of it.
+struct Call {
+  Call(Server& of, wire::Request received_request, wire::WireFormat on,
+       std::weak_ptr<PartSink> replies);
+
+  [[nodiscard]] engine::RequestContext Context() const;
+  [[nodiscard]] bool IsStreamed() const { return request.stream_window.has_value(); }
+  // Sends a part, once the client lets one more come.
+  Async<void> SendPart(wire::PayloadCodec codec, std::string payload);
+  // For a part that is sent as the answer.
+  Async<void> WaitForCredit();
+  void AddCredit(std::uint64_t parts);
+
+  void Count(std::string_view metric, std::int64_t value);
+  void Tell(std::string_view metric, std::string value);
+
+  Server& server;
+  const wire::Request request;
+  const wire::WireFormat format;
+  const Deadline::Clock::time_point received = Deadline::Clock::now();
+  const Deadline deadline;
+  CancelSource cancel;
+  wire::Metrics metrics;
+  std::uint64_t next_seq = 0;
+
+ private:
+  std::weak_ptr<PartSink> replies_;
+  std::uint64_t credit_ = 0;
+  std::shared_ptr<Event> credit_came_;  // while somebody waits for it
+};
+
+using CallPtr = std::shared_ptr<Call>;
+
+}  // namespace molt::worker

@@ -1,0 +1,55 @@
+#include <utility>
+
+#include "molt/worker/entry.h"
+#include "molt/worker/run_query.h"
+
+namespace molt::worker {
+
+Async<Answer> RunDbExec(CallPtr call) {
+  MOLT_CO_ASSIGN(const types::Document payload, ReadPayload(*call));
+  MOLT_CO_ASSIGN(QueryInput input, ReadQueryInput(payload, call->server));
+  Alias& alias = *input.alias;
+  if (!input.allows_write) {
+    co_return InvalidQuery("db_exec writes, so \"allow_write\" must be true");
+  }
+  if (!alias.options.allows_writes) {
+    co_return InvalidQuery("the database \"" + alias.options.name +
+                           "\" is served for reading only");
+  }
+  if (input.spec.format != codec::ResultFormat::kJson &&
+      input.spec.format != codec::ResultFormat::kMsgPack) {
+    co_return InvalidQuery("\"result_format\" of db_exec must be json or msgpack");
+  }
+  call->Tell("db_alias", alias.options.name);
+  call->Tell("db_tag", input.tag);
+  call->Tell("db_result_format", std::string(codec::ResultFormatName(input.spec.format)));
+
+  engine::RequestContext context(alias.database->WithDefaults(call->Context()));
+  if (alias.database->IsAsynchronous()) context.reactor = &call->server.reactor();
+  auto pass = co_await alias.gate.Enter(context.deadline, context.cancel);
+  if (!pass) co_return Fail(std::move(pass).error());
+  // To its end, whatever happens: the answer says whether it was done.
+  MOLT_CO_ASSIGN(const db::ExecuteResult result,
+                 co_await call->server.RunOn<db::ExecuteResult>(
+                     alias, std::move(*pass),
+                     alias.database->Execute(std::move(input.source), context), context, false));
+
+  types::Document::Map map = {{"rows_affected", types::Document(result.rows_affected)}};
+  call->Count("db_rows_affected", result.rows_affected);
+  if (result.last_insert_id) {
+    map.emplace_back("last_insert_id", types::Document(*result.last_insert_id));
+    call->metrics.emplace_back("db_last_insert_id", types::Document(*result.last_insert_id));
+  }
+  call->Count("db_row_count", 0);
+  call->Count("db_bytes_in", static_cast<std::int64_t>(input.bytes_in));
+  const types::Document document(std::move(map));
+  Answer answer;
+  answer.codec = CodecOf(input.spec.format);
+  answer.payload = answer.codec == wire::PayloadCodec::kJson ? types::ToJson(document)
+                                                             : types::ToMsgPack(document);
+  call->Count("db_bytes_out", static_cast<std::int64_t>(answer.payload.size()));
+  CountPool(*call, alias);
+  co_return answer;
+}
+
+}  // namespace molt::worker

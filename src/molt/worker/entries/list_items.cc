@@ -1,0 +1,230 @@
+// An example of an entry with a query: a page of a user's items. To add one like it, write such a
+// file and its line in entry.cc.
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "molt/codec/json_cell.h"
+#include "molt/codec/msgpack_cell.h"
+#include "molt/query/query.h"
+#include "molt/types/msgpack_out.h"
+#include "molt/worker/cursor.h"
+#include "molt/worker/entry.h"
+#include "molt/worker/run_query.h"
+
+namespace molt::worker {
+
+namespace {
+
+using query::Expr;
+using types::Document;
+using types::Value;
+
+constexpr std::int64_t kLimitDefault = 50;
+constexpr std::int64_t kLimitMax = 500;
+constexpr std::string_view kAnyStatus = "any";
+
+enum Column : std::size_t { kId, kCreatedAt, kStatus, kTitle, kScore, kUnread, kColumns };
+constexpr std::array<std::string_view, kColumns> kNames = {"id",    "created_at", "status",
+                                                           "title", "score",      "unread"};
+
+struct Input {
+  std::int64_t user_id = 0;
+  std::string title_part;
+  std::string status;
+  std::int64_t limit = kLimitDefault;
+  std::optional<std::int64_t> after;
+};
+
+Result<std::string> Text(const Document& payload, std::string_view key) {
+  const Document* value = payload.Find(key);
+  if (value == nullptr || value->IsNull()) return std::string();
+  if (const std::string* text = value->AsString()) return *text;
+  return InvalidQuery("\"" + std::string(key) + "\" must be a string");
+}
+
+Result<Input> ReadInput(const Document& payload, std::string_view cursor_key) {
+  Input input;
+  const Document* user = payload.Find("user_id");
+  const auto user_id = user == nullptr ? std::nullopt : user->AsInt64();
+  if (!user_id) return InvalidQuery("\"user_id\" must be an integer");
+  input.user_id = *user_id;
+  MOLT_ASSIGN(input.title_part, Text(payload, "q"));
+  MOLT_ASSIGN(input.status, Text(payload, "status"));
+  if (const Document* limit = payload.Find("limit"); limit != nullptr && !limit->IsNull()) {
+    const auto count = limit->AsInt64();
+    if (!count || *count < 0) return InvalidQuery("\"limit\" must be an integer, 0 or more");
+    input.limit = std::min(*count, kLimitMax);
+  }
+  MOLT_ASSIGN(const std::string cursor, Text(payload, "cursor"));
+  if (!cursor.empty()) {
+    MOLT_ASSIGN(input.after, ReadCursor(cursor, cursor_key));
+  }
+  return input;
+}
+
+query::Query MakeQuery(const Input& input) {
+  static const query::Table items("items");
+  std::vector<Expr> conditions = {items["user_id"] == Expr(input.user_id)};
+  if (!input.status.empty() && input.status != kAnyStatus) {
+    conditions.push_back(items["status"] == Expr(input.status));
+  }
+  // Ignoring case as the engine's LIKE does; `%` and `_` are plain characters.
+  if (!input.title_part.empty())
+    conditions.push_back(Expr::Make(query::Op::kIContains, {items["title"], input.title_part}));
+  if (input.after) conditions.push_back(items["id"] > Expr(*input.after));
+  static const std::vector<Expr> columns = [] {
+    std::vector<Expr> all;
+    for (const std::string_view name : kNames) all.push_back(items[name]);
+    return all;
+  }();
+  static const std::vector<query::Ordering> order = {items["id"].Asc()};
+  return query::From(items).Where(conditions).Select(columns).OrderBy(order).Limit(input.limit);
+}
+
+// What the contract promises, whatever the table's columns are declared as.
+Value Normal(std::size_t column, Value value) {
+  const auto* integer = std::get_if<std::int64_t>(&value);
+  if (integer == nullptr) return value;
+  if (column == kScore) return static_cast<double>(*integer);
+  if (column == kUnread) return *integer != 0;
+  return value;
+}
+
+struct Page {
+  std::string items;  // the rows, one after the other
+  std::int64_t rows = 0;
+  std::int64_t open = 0;
+  std::int64_t closed = 0;
+  std::optional<std::int64_t> last_id;
+};
+
+template <class WriteRow>
+void ForEachRow(const engine::Batches& batches, Page& page, WriteRow write_row) {
+  for (const types::RecordBatchPtr& batch : batches) {
+    for (std::int64_t row = 0; row < batch->num_rows; ++row) {
+      const types::Column& status = batch->columns[kStatus];
+      if (!status.IsMixed() && types::HasBytes(status.type.id) && !status.IsNull(row)) {
+        page.open += status.BytesAt(row) == "open" ? 1 : 0;
+        page.closed += status.BytesAt(row) == "closed" ? 1 : 0;
+      }
+      write_row(*batch, row);
+      ++page.rows;
+    }
+    if (batch->num_rows > 0) {
+      const Value id = batch->columns[kId].ValueAt(batch->num_rows - 1);
+      if (const auto* last = std::get_if<std::int64_t>(&id)) page.last_id = *last;
+    }
+  }
+}
+
+bool NeedsNormal(const types::Column& cells, std::size_t column) {
+  if (column != kScore && column != kUnread) return false;
+  return cells.IsMixed() || cells.type.id == types::TypeId::kInt64;
+}
+
+Page WriteJson(const engine::Batches& batches) {
+  Page page;
+  ForEachRow(batches, page, [&](const types::RecordBatch& batch, std::int64_t row) {
+    if (page.rows > 0) page.items += ',';
+    for (std::size_t i = 0; i < kColumns; ++i) {
+      page.items += i == 0 ? "{\"" : ",\"";
+      page.items += kNames[i];
+      page.items += "\":";
+      const types::Column& cells = batch.columns[i];
+      if (NeedsNormal(cells, i)) {
+        codec::AppendJsonValue(Normal(i, cells.ValueAt(row)), page.items);
+      } else {
+        codec::AppendJsonCell(cells, row, page.items);
+      }
+    }
+    page.items += '}';
+  });
+  return page;
+}
+
+Page WriteMsgPack(const engine::Batches& batches) {
+  Page page;
+  types::MsgPackOut out(page.items);
+  ForEachRow(batches, page, [&](const types::RecordBatch& batch, std::int64_t row) {
+    out.Map(kColumns);
+    for (std::size_t i = 0; i < kColumns; ++i) {
+      out.String(kNames[i]);
+      const types::Column& cells = batch.columns[i];
+      if (NeedsNormal(cells, i)) {
+        codec::PackValue(Normal(i, cells.ValueAt(row)), out);
+      } else {
+        codec::PackCell(cells, row, out);
+      }
+    }
+  });
+  return page;
+}
+
+std::string JsonPage(const Page& page, const std::string& cursor) {
+  std::string json = "{\"items\":[" + page.items + "],\"next_cursor\":";
+  if (cursor.empty()) {
+    json += "null";
+  } else {
+    codec::AppendJsonString(cursor, json);
+  }
+  return json + ",\"counts\":{\"open\":" + std::to_string(page.open) +
+         ",\"closed\":" + std::to_string(page.closed) + "}}";
+}
+
+std::string MsgPackPage(const Page& page, const std::string& cursor) {
+  std::string bytes;
+  types::MsgPackOut out(bytes);
+  out.Map(3);
+  out.String("items");
+  out.Array(static_cast<std::size_t>(page.rows));
+  bytes += page.items;
+  out.String("next_cursor");
+  if (cursor.empty()) {
+    out.Nil();
+  } else {
+    out.String(cursor);
+  }
+  out.String("counts");
+  out.Map(2);
+  out.String("open");
+  out.Int(page.open);
+  out.String("closed");
+  out.Int(page.closed);
+  return bytes;
+}
+
+}  // namespace
+
+Async<Answer> RunListItems(CallPtr call) {
+  const std::string& cursor_key = call->server.options().cursor_key;
+  MOLT_CO_ASSIGN(const Document payload, ReadPayload(*call));
+  MOLT_CO_ASSIGN(const Input input, ReadInput(payload, cursor_key));
+  MOLT_CO_ASSIGN(Alias * alias, call->server.FindAlias("default"));
+  engine::Source source = MakeQuery(input);
+  MOLT_CO_ASSIGN(const engine::Batches batches, co_await FetchFor(call, *alias, std::move(source)));
+  for (const types::RecordBatchPtr& batch : batches) {
+    MOLT_CO_RETURN_IF_ERROR(codec::CheckText(*batch, 0));
+  }
+  Answer answer;
+  answer.codec = AnswerCodec(*call);
+  const bool is_json = answer.codec == wire::PayloadCodec::kJson;
+  const Page page = is_json ? WriteJson(batches) : WriteMsgPack(batches);
+  std::string cursor;
+  if (page.rows > 0 && page.rows == input.limit && page.last_id) {
+    cursor = MakeCursor(*page.last_id, cursor_key);
+  }
+  answer.payload = is_json ? JsonPage(page, cursor) : MsgPackPage(page, cursor);
+  call->Tell("db_alias", alias->options.name);
+  call->Tell("db_tag", call->request.entry);
+  call->Tell("db_result_format", is_json ? "json" : "msgpack");
+  call->Count("db_row_count", page.rows);
+  call->Count("db_bytes_out", static_cast<std::int64_t>(answer.payload.size()));
+  CountPool(*call, *alias);
+  co_return answer;
+}
+
+}  // namespace molt::worker

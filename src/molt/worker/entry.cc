@@ -1,0 +1,54 @@
+#include "molt/worker/entry.h"
+
+#include <array>
+
+#include "molt/worker/server.h"
+
+namespace molt::worker {
+
+namespace {
+
+constexpr std::array kEntries = {
+    Entry{"health", RunHealth},          Entry{"__hello__", RunHello},
+    Entry{"db_query", RunDbQuery, true}, Entry{"db_exec", RunDbExec, true},
+    Entry{"db_batch", RunDbBatch, true}, Entry{"list_items", RunListItems},
+    Entry{"compute", RunCompute},        Entry{"offload_table", RunOffloadTable},
+};
+constexpr Entry kNamedQuery = {"a named query", RunNamedQuery};
+
+}  // namespace
+
+std::span<const Entry> BuiltInEntries() { return kEntries; }
+
+const Entry& NamedQueryEntry() { return kNamedQuery; }
+
+Result<types::Document> ReadPayload(const Call& call) {
+  const wire::Request& request = call.request;
+  if (request.payload.empty()) return types::Document(types::Document::Map());
+  switch (request.codec) {
+    case wire::PayloadCodec::kMsgPack:
+      return types::ParseMsgPack(request.payload);
+    case wire::PayloadCodec::kJson:
+      return types::ParseJson(request.payload);
+    default:
+      return InvalidQuery("the payload of " + request.entry + " must be msgpack or json, not " +
+                          std::string(wire::PayloadCodecName(request.codec)));
+  }
+}
+
+wire::PayloadCodec AnswerCodec(const Call& call) {
+  const Export* exported = call.server.options().manifest.Find(call.request.entry);
+  wire::PayloadCodec codec = call.request.codec;
+  if (exported != nullptr && exported->codec_out) codec = *exported->codec_out;
+  if (codec == wire::PayloadCodec::kJson || codec == wire::PayloadCodec::kMsgPack) return codec;
+  return call.format == wire::WireFormat::kJson ? wire::PayloadCodec::kJson
+                                                : wire::PayloadCodec::kMsgPack;
+}
+
+Answer DocumentAnswer(const Call& call, const types::Document& document) {
+  const wire::PayloadCodec codec = AnswerCodec(call);
+  return {codec, codec == wire::PayloadCodec::kJson ? types::ToJson(document)
+                                                    : types::ToMsgPack(document)};
+}
+
+}  // namespace molt::worker

@@ -1,0 +1,207 @@
+#include "molt/worker/query_input.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "molt/query/serialize.h"
+#include "molt/wire/frame.h"
+#include "molt/worker/named_params.h"
+#include "molt/worker/value_types.h"
+
+namespace molt::worker {
+
+namespace {
+
+using types::Document;
+using types::Value;
+
+constexpr std::size_t kEnvelopeBytes = std::size_t{64} << 10;
+
+std::string Field(std::string_view name) { return "\"" + std::string(name) + "\" "; }
+
+// nullptr if it is absent, or null, which is the same.
+const Document* Given(const Document& map, std::string_view key) {
+  const Document* found = map.Find(key);
+  return found == nullptr || found->IsNull() ? nullptr : found;
+}
+
+auto Wrong(std::string_view key, std::string_view expected, const Document& got) {
+  return InvalidQuery(Field(key) + "must be " + std::string(expected) + ", not " +
+                      std::string(got.KindName()));
+}
+
+Result<std::optional<std::string>> Text(const Document& map, std::string_view key) {
+  const Document* found = Given(map, key);
+  if (found == nullptr) return std::nullopt;
+  if (const std::string* text = found->AsString()) return *text;
+  return Wrong(key, "a string", *found);
+}
+
+Result<std::vector<Value>> ReadPositional(const Document::Array& array) {
+  std::vector<Value> values;
+  values.reserve(array.size());
+  for (const Document& item : array) {
+    auto value = ReadParam(item);
+    if (!value) {
+      return InvalidQuery("params.values[" + std::to_string(values.size()) + "] " +
+                          value.error().message);
+    }
+    values.push_back(std::move(*value));
+  }
+  return values;
+}
+
+Result<NamedValues> ReadNamed(const Document::Array& array) {
+  NamedValues values;
+  values.reserve(array.size());
+  for (const Document& item : array) {
+    const std::string where = "params.values[" + std::to_string(values.size()) + "] ";
+    const Document* name = item.Find("name");
+    if (name == nullptr || name->AsString() == nullptr) {
+      return InvalidQuery(where + "must be a map with a \"name\"");
+    }
+    const Document* plain = item.Find("value");
+    if (plain == nullptr) return InvalidQuery(where + "has no \"value\"");
+    auto value = ReadParam(item);
+    if (!value) return InvalidQuery(where + value.error().message);
+    values.emplace_back(*name->AsString(), std::move(*value));
+  }
+  return values;
+}
+
+Result<engine::NativeSql> ReadSql(const std::string& sql, const Document& payload,
+                                  const Alias& alias) {
+  const Document* params = Given(payload, "params");
+  if (params == nullptr) return engine::NativeSql{sql, {}};
+  if (params->AsMap() == nullptr) return Wrong("params", "a map", *params);
+  MOLT_ASSIGN(const auto mode, Text(*params, "mode"));
+  const Document* values = Given(*params, "values");
+  if (values == nullptr || values->AsArray() == nullptr) {
+    return InvalidQuery("\"params.values\" must be an array");
+  }
+  if (mode == "positional") {
+    MOLT_ASSIGN(auto list, ReadPositional(*values->AsArray()));
+    return engine::NativeSql{sql, std::move(list)};
+  }
+  if (mode != "named") return InvalidQuery("\"params.mode\" must be positional or named");
+  MOLT_ASSIGN(NamedValues named, ReadNamed(*values->AsArray()));
+  MOLT_ASSIGN(Positional made, ToPositional(sql, std::move(named), PlaceholderMark(alias)));
+  return engine::NativeSql{std::move(made.sql), std::move(made.params)};
+}
+
+Result<engine::Source> ReadSource(const Document& payload, const Alias& alias) {
+  MOLT_ASSIGN(const auto sql, Text(payload, "sql"));
+  const Document* query = Given(payload, "query");
+  if (sql.has_value() == (query != nullptr)) {
+    return InvalidQuery(sql ? "there are both \"sql\" and \"query\"; give one of them"
+                            : "\"sql\" is missing");
+  }
+  if (sql) {
+    MOLT_ASSIGN(engine::NativeSql native, ReadSql(*sql, payload, alias));
+    return engine::Source(std::move(native));
+  }
+  if (Given(payload, "params") != nullptr) {
+    return InvalidQuery("a \"query\" has its values inside; \"params\" are for \"sql\"");
+  }
+  MOLT_ASSIGN(query::Query read, query::FromDocument(*query));
+  return engine::Source(std::move(read));
+}
+
+Result<engine::EncodeSpec> ReadSpec(const Document& payload, const Server& server,
+                                    const Alias& alias) {
+  engine::EncodeSpec spec;
+  spec.rows_max = alias.options.rows_max.value_or(server.options().rows_max);
+  if (const Document* rows = Given(payload, "max_rows")) {
+    const auto count = rows->AsInt64();
+    if (!count || *count < 0) return Wrong("max_rows", "an integer, 0 or more", *rows);
+    spec.rows_max = *count;
+  }
+  MOLT_ASSIGN(const auto format, Text(payload, "result_format"));
+  if (format) {
+    const auto known = codec::ResultFormatFromName(*format);
+    if (!known) {
+      return InvalidQuery(
+          "\"result_format\" must be json, msgpack, arrow_ipc, json_rows, jsonl or "
+          "csv, not \"" +
+          *format + "\"");
+    }
+    spec.format = *known;
+  }
+  MOLT_ASSIGN(const auto arrow_types, Text(payload, "arrow_types"));
+  if (arrow_types && *arrow_types != "native") {
+    return InvalidQuery("\"arrow_types\" must be native");
+  }
+  spec.options.native_arrow_types = arrow_types.has_value();
+  return spec;
+}
+
+}  // namespace
+
+Result<Value> ReadParam(const Document& document) {
+  if (document.IsNull()) {
+    return InvalidQuery("is null: a null needs a type, {\"value\": null, \"type\": \"text\"}");
+  }
+  if (document.AsMap() == nullptr) return PlainValue(document);
+  const Document* value = document.Find("value");
+  if (value == nullptr) return InvalidQuery("is a map without \"value\"");
+  const Document* type_name = Given(document, "type");
+  if (type_name == nullptr) {
+    if (value->IsNull()) return InvalidQuery("is null: a null needs a \"type\"");
+    return PlainValue(*value);
+  }
+  if (type_name->AsString() == nullptr) return Wrong("type", "a string", *type_name);
+  const auto type = ValueType(*type_name->AsString());
+  if (!type) return InvalidQuery("has a type that is not known: " + *type_name->AsString());
+  return ValueOfType(*type, *value);
+}
+
+char PlaceholderMark(const Alias& alias) {
+  return alias.database->dialect().name == "postgres" ? '$' : '?';
+}
+
+wire::PayloadCodec CodecOf(codec::ResultFormat format) {
+  switch (format) {
+    case codec::ResultFormat::kJson:
+    case codec::ResultFormat::kJsonRows:
+      return wire::PayloadCodec::kJson;
+    case codec::ResultFormat::kMsgPack:
+      return wire::PayloadCodec::kMsgPack;
+    case codec::ResultFormat::kArrowIpc:
+      return wire::PayloadCodec::kArrowIpc;
+    case codec::ResultFormat::kJsonLines:
+    case codec::ResultFormat::kCsv:
+      break;
+  }
+  return wire::PayloadCodec::kRaw;
+}
+
+std::size_t PayloadBytesMax(wire::WireFormat format) {
+  const std::size_t bytes = wire::kFrameBytesMax - kEnvelopeBytes;
+  return format == wire::WireFormat::kJson ? bytes / 4 * 3 : bytes;
+}
+
+Result<QueryInput> ReadQueryInput(const Document& payload, Server& server) {
+  if (payload.AsMap() == nullptr) return InvalidQuery("the payload must be a map");
+  QueryInput input;
+  MOLT_ASSIGN(auto alias, Text(payload, "db_alias"));
+  MOLT_ASSIGN(input.alias, server.FindAlias(alias.value_or("default")));
+  MOLT_ASSIGN(input.source, ReadSource(payload, *input.alias));
+  MOLT_ASSIGN(input.spec, ReadSpec(payload, server, *input.alias));
+  if (const Document* allow = Given(payload, "allow_write")) {
+    const auto flag = allow->AsBool();
+    if (!flag) return Wrong("allow_write", "true or false", *allow);
+    input.allows_write = *flag;
+  }
+  MOLT_ASSIGN(auto tag, Text(payload, "tag"));
+  input.tag = std::move(tag).value_or("");
+  if (const auto* native = std::get_if<engine::NativeSql>(&input.source)) {
+    input.bytes_in = native->sql.size();
+    for (const Value& value : native->params) {
+      input.bytes_in += sizeof(std::int64_t) + types::HeapBytes(value);
+    }
+  }
+  return input;
+}
+
+}  // namespace molt::worker

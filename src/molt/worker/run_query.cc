@@ -1,0 +1,146 @@
+#include "molt/worker/run_query.h"
+
+#include <chrono>
+#include <utility>
+
+namespace molt::worker {
+
+namespace {
+
+using Clock = Deadline::Clock;
+
+std::int64_t MicrosSince(Clock::time_point begin) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count();
+}
+
+constexpr std::int64_t kMicrosPerMilli = 1000;
+
+void CountTimes(Call& call, std::int64_t queue_us, std::int64_t exec_us, std::int64_t decode_us) {
+  call.Count("queue_us", queue_us);
+  call.Count("queue_ms", queue_us / kMicrosPerMilli);
+  call.Count("exec_us", exec_us);
+  call.Count("exec_ms", exec_us / kMicrosPerMilli);
+  call.Count("decode_us", decode_us);
+}
+
+// The context of what runs on the alias: it waits in this thread's reactor if it can.
+engine::RequestContext ContextOn(const Call& call, const Alias& alias) {
+  engine::RequestContext context(alias.database->WithDefaults(call.Context()));
+  if (alias.database->IsAsynchronous()) context.reactor = &call.server.reactor();
+  return context;
+}
+
+Async<std::unique_ptr<engine::EncodedStream>> OpenStream(std::shared_ptr<engine::Database> database,
+                                                         engine::Source source,
+                                                         engine::EncodeSpec spec,
+                                                         engine::RequestContext context) {
+  co_return co_await engine::EncodedStream::Open(std::move(database), std::move(source),
+                                                 std::move(spec), std::move(context));
+}
+
+// Keeps the stream alive while it is read, wherever that is.
+Async<std::string> NextPiece(std::shared_ptr<engine::EncodedStream> stream,
+                             engine::RequestContext context) {
+  co_return co_await stream->Next(std::move(context));
+}
+
+// `make(context)` gives the request.
+template <class T, class Make>
+Async<T> RunRead(CallPtr call, Alias& alias, const engine::Source& source, const Make& make,
+                 std::int64_t& queue_us) {
+  const engine::RequestContext context = ContextOn(*call, alias);
+  if (call->cancel.IsCancelled()) co_return Cancelled("the request was cancelled");
+  // What is quick needs no place in the queue: it is done before the next request is looked at.
+  if (auto quick = alias.database->Try<T>(source, context, make)) co_return std::move(*quick);
+  const auto begin = Clock::now();
+  auto pass = co_await alias.gate.Enter(context.deadline, context.cancel);
+  if (!pass) co_return Fail(std::move(pass).error());
+  queue_us = MicrosSince(begin);
+  co_return co_await call->server.RunOn<T>(alias, std::move(*pass), make(context), context, true);
+}
+
+Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& last) {
+  Alias& alias = *input.alias;
+  const engine::RequestContext context = ContextOn(*call, alias);
+  auto pass = co_await alias.gate.Enter(context.deadline, context.cancel);
+  if (!pass) co_return Fail(std::move(pass).error());
+  CountTimes(*call, MicrosSince(call->received), 0, 0);
+  const wire::PayloadCodec codec = CodecOf(input.spec.format);
+  // The pass is kept here for all of the stream; each step borrows none.
+  Gate::Pass none;
+  auto opened = co_await call->server.RunOn<std::unique_ptr<engine::EncodedStream>>(
+      alias, std::move(none),
+      OpenStream(alias.database, std::move(input.source), input.spec, context), context, false);
+  if (!opened) co_return Fail(std::move(opened).error());
+  const std::shared_ptr<engine::EncodedStream> stream = std::move(*opened);
+  while (true) {
+    Gate::Pass no_pass;
+    MOLT_CO_ASSIGN(std::string piece,
+                   co_await call->server.RunOn<std::string>(
+                       alias, std::move(no_pass), NextPiece(stream, context), context, false));
+    if (piece.size() > PayloadBytesMax(call->format)) {
+      co_return InvalidQuery("a part of the result is larger than a reply can be");
+    }
+    if (stream->is_last()) {
+      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForCredit());
+      last = std::move(piece);
+      co_return stream->rows();
+    }
+    MOLT_CO_RETURN_IF_ERROR(co_await call->SendPart(codec, std::move(piece)));
+  }
+}
+
+}  // namespace
+
+void CountPool(Call& call, const Alias& alias) {
+  call.Count("pool_in_flight", static_cast<std::int64_t>(alias.gate.running()));
+  call.Count("pool_idle", static_cast<std::int64_t>(alias.gate.idle()));
+}
+
+Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Source source,
+                                       engine::EncodeSpec spec) {
+  const auto make = [&alias, &source, &spec](const engine::RequestContext& context) {
+    return engine::FetchEncoded(alias.database, source, spec, context);
+  };
+  std::int64_t queue_us = 0;
+  auto encoded = co_await RunRead<engine::Encoded>(call, alias, source, make, queue_us);
+  if (encoded) CountTimes(*call, queue_us, encoded->exec_us, encoded->decode_us);
+  co_return encoded;
+}
+
+Async<engine::Batches> FetchFor(CallPtr call, Alias& alias, engine::Source source) {
+  const auto make = [&alias, &source](const engine::RequestContext& context) {
+    return alias.database->Fetch(source, false, context);
+  };
+  const auto begin = Clock::now();
+  std::int64_t queue_us = 0;
+  auto batches = co_await RunRead<engine::Batches>(call, alias, source, make, queue_us);
+  CountTimes(*call, queue_us, MicrosSince(begin) - queue_us, 0);
+  co_return batches;
+}
+
+Async<Answer> AnswerQuery(CallPtr call, QueryInput input) {
+  Answer answer;
+  answer.codec = CodecOf(input.spec.format);
+  call->Tell("db_alias", input.alias->options.name);
+  call->Tell("db_tag", input.tag);
+  call->Tell("db_result_format", std::string(codec::ResultFormatName(input.spec.format)));
+  std::int64_t rows = 0;
+  if (call->IsStreamed()) {
+    MOLT_CO_ASSIGN(rows, co_await StreamRows(call, input, answer.payload));
+  } else {
+    input.spec.bytes_max = PayloadBytesMax(call->format);
+    MOLT_CO_ASSIGN(
+        engine::Encoded encoded,
+        co_await FetchEncodedFor(call, *input.alias, std::move(input.source), input.spec));
+    answer.payload = std::move(encoded.bytes);
+    rows = encoded.rows;
+  }
+  call->Count("db_row_count", rows);
+  call->Count("db_bytes_in", static_cast<std::int64_t>(input.bytes_in));
+  call->Count("db_bytes_out", static_cast<std::int64_t>(answer.payload.size()));
+  CountPool(*call, *input.alias);
+  co_return answer;
+}
+
+}  // namespace molt::worker

@@ -1,0 +1,20 @@
+// How the entries run a query.
+#pragma once
+
+#include "molt/worker/call.h"
+#include "molt/worker/query_input.h"
+
+namespace molt::worker {
+
+// Runs a read and answers with its result, in parts if the client asked for that.
+Async<Answer> AnswerQuery(CallPtr call, QueryInput input);
+
+// A read within the worker: at once on this thread if that is quick, else admitted, and run where
+// the database runs things.
+Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Source source,
+                                       engine::EncodeSpec spec);
+Async<engine::Batches> FetchFor(CallPtr call, Alias& alias, engine::Source source);
+
+void CountPool(Call& call, const Alias& alias);
+
+}  // namespace molt::worker

@@ -1,0 +1,66 @@
+// One client: frames in, replies out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "molt/wire/frame.h"
+#include "molt/worker/call.h"
+
+namespace molt::worker {
+
+class Session final : public PartSink, public std::enable_shared_from_this<Session> {
+ public:
+  Session(Server& server, int in, int out, bool owns, bool is_only);
+  ~Session() override;
+
+  void Start();
+  // No more requests are read; ends when all that were read are answered.
+  void Drain();
+  void CancelAll();
+  void Send(wire::Response part) override;
+
+  [[nodiscard]] bool is_only() const { return is_only_; }
+
+ private:
+  asio::awaitable<void> Read(std::shared_ptr<Session> self);
+  asio::awaitable<void> Write(std::shared_ptr<Session> self);
+  // What `read` has filled. False if there is nothing more to read.
+  bool HandleFrames();
+  void Handle(std::string_view body);
+  bool HandleControl(const wire::Request& request, wire::WireFormat format);
+  void Cancel(const wire::Request& request, wire::WireFormat format);
+  void Credit(const wire::Request& request);
+  void Begin(const CallPtr& call);
+  void Finish(const CallPtr& call, Result<Answer> result);
+  void Reply(const wire::Response& response, wire::WireFormat format);
+  void Refuse(std::uint64_t id, const Error& error, const std::string& entry,
+              wire::WireFormat format);
+  void Flush();
+  // After the end of the input: waits for what is under way, for a while.
+  asio::awaitable<void> Linger(std::shared_ptr<Session> self);
+  void Close();
+  void CloseIfDone();
+
+  Server& server_;
+  const int in_;
+  const int out_;
+  const bool owns_;
+  const bool is_only_;
+  wire::FrameReader reader_;
+  std::unordered_map<std::uint64_t, CallPtr> calls_;  // under way
+  std::string output_;
+  std::size_t written_ = 0;  // of the output
+  bool is_writing_ = false;  // a coroutine waits until more can be written
+  bool is_handling_ = false;
+  bool reads_ = true;
+  bool is_closed_ = false;
+  CancelSource reading_;             // ends the wait for more input
+  std::shared_ptr<Event> has_room_;  // while reading waits for the output to drain
+};
+
+}  // namespace molt::worker
