@@ -72,7 +72,7 @@ std::optional<DatabaseConfig> SqliteFromEnv(Config& config) {
   DatabaseConfig database;
   database.name = "default";
   database.origin = "MOLT_DB_SQLITE_PATH";
-  database.allows_writes = Flag("MOLT_DB_SQLITE_READWRITE", true, config);
+  database.allows_writes = Flag("MOLT_DB_SQLITE_READWRITE", false, config);
   database.url =
       "sqlite:///" + EncodePath(*path) + (database.allows_writes ? "?mode=rw" : "?mode=ro");
   return database;

@@ -175,7 +175,8 @@ int Main(int argc, char** argv) {
   app.add_option("--exports", flags.exports, "A manifest of what may be called.");
   app.add_option("--compiled-exports", flags.compiled_exports, "Accepted for compatibility.");
   app.add_flag("--only-exports", flags.only_exports, "Refuse SQL that is not exported.");
-  app.add_option("--max-queue", flags.queue_max, "Requests that may wait (64).");
+  app.add_option("--max-queue", flags.queue_max, "Requests that may wait (64).")
+      ->check(CLI::Range(0, 1'000'000));
   app.add_option("--threads", flags.threads, "Threads for databases that block (one per core).")
       ->check(CLI::Range(1, 1024));
   app.add_option("--runtime", flags.runtime, "Accepted for compatibility.")

@@ -41,10 +41,12 @@ bool SameTypes(const ArrowSchema& a, const ArrowSchema& b) {
 // of a column that is all NULL, or have integers where a later one has doubles.
 class ArrowIpcEncoder final : public Encoder {
  public:
-  explicit ArrowIpcEncoder(const EncodeOptions& options) : options_(options) {}
+  explicit ArrowIpcEncoder(const EncodeOptions& options)
+      : options_(options),
+        form_(options.native_arrow_types ? types::ArrowForm::kNative : types::ArrowForm::kStructs) {
+  }
 
   Status Add(const RecordBatchPtr& batch) override {
-    if (!options_.native_arrow_types) MOLT_RETURN_IF_ERROR(CheckPlain(*batch->schema));
     held_.push_back(batch);
     held_bytes_ += BytesOf(*batch);
     return options_.is_streamed ? WriteHeld() : Status();
@@ -58,29 +60,13 @@ class ArrowIpcEncoder final : public Encoder {
   [[nodiscard]] std::size_t size() const override { return held_bytes_ + out_.size(); }
 
  private:
-  static Status CheckPlain(const types::Schema& schema) {
-    for (const types::Field& field : schema) {
-      switch (field.type.id) {
-        case types::TypeId::kList:
-        case types::TypeId::kInterval:
-        case types::TypeId::kRange:
-          return Unsupported("column \"" + field.name +
-                             "\" is a list, an interval or a range: ask for arrow_types "
-                             "\"native\", or for json or msgpack");
-        default:
-          break;
-      }
-    }
-    return {};
-  }
-
   // Writes the schema first, if it is not yet written.
   Status WriteHeld() {
     if (held_.empty()) return {};
     const types::Schema names = *held_.front()->schema;
-    MOLT_RETURN_IF_ERROR(types::CheckExportable(names, held_));
+    MOLT_RETURN_IF_ERROR(types::CheckExportable(names, held_, form_));
     nanoarrow::UniqueArrayStream stream;
-    MOLT_RETURN_IF_ERROR(types::ExportStream(names, std::exchange(held_, {}), stream.get()));
+    MOLT_RETURN_IF_ERROR(types::ExportStream(names, std::exchange(held_, {}), stream.get(), form_));
     held_bytes_ = 0;
     nanoarrow::UniqueSchema schema;
     MOLT_RETURN_IF_ERROR(Checked(ArrowArrayStreamGetSchema(stream.get(), schema.get(), &error_)));
@@ -125,6 +111,7 @@ class ArrowIpcEncoder final : public Encoder {
   }
 
   const EncodeOptions options_;
+  const types::ArrowForm form_;
   std::vector<RecordBatchPtr> held_;
   std::size_t held_bytes_ = 0;
   nanoarrow::UniqueSchema schema_;

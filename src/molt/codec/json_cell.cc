@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <variant>
+#include <vector>
 
 #include "molt/codec/number_text.h"
 #include "molt/types/decimal128.h"
@@ -111,6 +112,15 @@ struct ValueWriter {
   void operator()(const types::Inet& inet) const { AppendJsonString(inet.text, out); }
   void operator()(const types::Other& other) const { AppendJsonString(other.text, out); }
   void operator()(const types::List& list) const {
+    const std::vector<std::int32_t>& bounds = list.items->lower_bounds;
+    if (!bounds.empty()) {
+      out += R"({"lower_bounds":[)";
+      for (std::size_t i = 0; i < bounds.size(); ++i) {
+        if (i != 0) out += ',';
+        AppendInteger(bounds[i], out);
+      }
+      out += R"(],"values":)";
+    }
     out += '[';
     bool is_first = true;
     for (const Value& item : list.items->values) {
@@ -118,7 +128,7 @@ struct ValueWriter {
       is_first = false;
       AppendJsonValue(item, out);
     }
-    out += ']';
+    out += bounds.empty() ? "]" : "]}";
   }
   void operator()(const types::Range& range) const {
     const types::RangeBounds& bounds = *range.bounds;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "molt/types/decimal128.h"
 #include "molt/types/iso_text.h"
@@ -55,6 +56,14 @@ struct ValuePacker {
   void operator()(const types::Inet& inet) const { out.String(inet.text); }
   void operator()(const types::Other& other) const { out.String(other.text); }
   void operator()(const types::List& list) const {
+    const std::vector<std::int32_t>& bounds = list.items->lower_bounds;
+    if (!bounds.empty()) {
+      out.Map(2);
+      out.String("lower_bounds");
+      out.Array(bounds.size());
+      for (const std::int32_t bound : bounds) out.Int(bound);
+      out.String("values");
+    }
     out.Array(list.items->values.size());
     for (const Value& item : list.items->values) PackValue(item, out);
   }

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "molt/types/column_builder.h"
+
 namespace molt::engine {
 
 namespace {
@@ -15,6 +17,25 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
 std::int64_t MicrosSince(Clock::time_point begin) {
   return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count();
+}
+
+// A result that is cut after no row still has its columns, so one row is asked for.
+db::BatchLimits LimitsFor(const EncodeSpec& spec) {
+  db::BatchLimits limits;
+  if (spec.rows_max >= 0) limits.rows_in_all = std::max<std::int64_t>(spec.rows_max, 1);
+  return limits;
+}
+
+// The batch, or one with its columns and no rows.
+types::RecordBatchPtr Cut(types::RecordBatchPtr batch, const EncodeSpec& spec) {
+  if (spec.rows_max != 0 || !batch) return batch;
+  auto empty = std::make_shared<types::RecordBatch>();
+  empty->schema = batch->schema;
+  for (const types::Column& column : batch->columns) {
+    types::ColumnBuilder builder(column.type);
+    empty->columns.push_back(builder.Finish());
+  }
+  return empty;
 }
 
 Error TooLarge(std::size_t bytes_max) {
@@ -30,8 +51,7 @@ Error TooLarge(std::size_t bytes_max) {
 Async<Encoded> FetchEncoded(std::shared_ptr<Database> database, Source source, EncodeSpec spec,
                             RequestContext context) {
   const auto begin = Clock::now();
-  db::BatchLimits limits;
-  limits.rows_in_all = spec.rows_max;
+  db::BatchLimits limits = LimitsFor(spec);
   if (context.reactor != nullptr) limits.first_bytes = kLoopBytesMax;
   MOLT_CO_ASSIGN(const std::unique_ptr<Cursor> cursor,
                  co_await database->OpenAtOnce(std::move(source), limits, context));
@@ -41,6 +61,7 @@ Async<Encoded> FetchEncoded(std::shared_ptr<Database> database, Source source, E
     MOLT_CO_ASSIGN(types::RecordBatchPtr batch, co_await cursor->Next(context));
     if (encoded.exec_us == 0) encoded.exec_us = std::max<std::int64_t>(MicrosSince(begin), 1);
     if (!batch) break;
+    batch = Cut(std::move(batch), spec);
     encoded.rows += batch->num_rows;
     MOLT_CO_RETURN_IF_ERROR(encoder->Add(batch));
     if (spec.bytes_max != 0 && encoder->size() > spec.bytes_max) {
@@ -62,11 +83,11 @@ Async<std::unique_ptr<EncodedStream>> EncodedStream::Open(std::shared_ptr<Databa
                                                           Source source, EncodeSpec spec,
                                                           RequestContext context) {
   auto stream = std::make_unique<EncodedStream>();
-  db::BatchLimits limits;
+  db::BatchLimits limits = LimitsFor(spec);
   limits.bytes = limits.first_bytes = kPieceBytes;
-  limits.rows_in_all = spec.rows_max;
   MOLT_CO_ASSIGN(stream->cursor_, co_await database->Open(std::move(source), limits, context));
   spec.options.is_streamed = true;
+  stream->spec_ = spec;
   stream->encoder_ = codec::MakeEncoder(spec.format, spec.options);
   stream->database_ = std::move(database);
   co_return stream;
@@ -74,7 +95,8 @@ Async<std::unique_ptr<EncodedStream>> EncodedStream::Open(std::shared_ptr<Databa
 
 Async<std::string> EncodedStream::Next(RequestContext context) {
   while (!is_last_) {
-    MOLT_CO_ASSIGN(const types::RecordBatchPtr batch, co_await cursor_->Next(context));
+    MOLT_CO_ASSIGN(types::RecordBatchPtr batch, co_await cursor_->Next(context));
+    batch = Cut(std::move(batch), spec_);
     if (batch) {
       rows_ += batch->num_rows;
       MOLT_CO_RETURN_IF_ERROR(encoder_->Add(batch));

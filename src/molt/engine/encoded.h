@@ -15,8 +15,8 @@ namespace molt::engine {
 struct EncodeSpec {
   codec::ResultFormat format = codec::ResultFormat::kJson;
   codec::EncodeOptions options;
-  std::int64_t rows_max = 0;  // the result is cut after so many; 0: it is not
-  std::size_t bytes_max = 0;  // InvalidQuery if it would be longer; 0: no limit
+  std::int64_t rows_max = -1;  // the result is cut after so many; below 0: it is not
+  std::size_t bytes_max = 0;   // InvalidQuery if it would be longer; 0: no limit
 };
 
 struct Encoded {
@@ -45,6 +45,7 @@ class EncodedStream {
   std::shared_ptr<Database> database_;
   std::unique_ptr<Cursor> cursor_;  // ends before the database may
   std::unique_ptr<codec::Encoder> encoder_;
+  EncodeSpec spec_;
   std::int64_t rows_ = 0;
   bool is_last_ = false;
 };

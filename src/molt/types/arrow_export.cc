@@ -1,14 +1,17 @@
 #include "molt/types/arrow_export.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <exception>
 #include <limits>
+#include <new>
 #include <string>
 #include <utility>
 
 #include "molt/types/arrow_misfit.h"
+#include "molt/types/arrow_structs.h"
 #include "molt/types/arrow_type.h"
 #include "molt/types/column_builder.h"
 #include "molt/types/column_facts.h"
@@ -57,8 +60,19 @@ bool SharesBuffers(const Column& column, const LogicalType& type) {
   return column.children.size() == 1 && SharesBuffers(column.children[0], type.element());
 }
 
-Status CheckColumn(const Column& column, const Field& field, std::int64_t first_row) {
+// Whether all cells of a column of intervals or ranges are that, or NULL.
+bool HoldsOnly(const Column& column, const LogicalType& type) {
+  if (type.id != TypeId::kInterval && type.id != TypeId::kRange) return false;
+  return std::all_of(column.mixed.begin(), column.mixed.end(), [&](const Value& value) {
+    return IsNull(value) || TypeOf(value).id == type.id;
+  });
+}
+
+Status CheckColumn(const Column& column, const Field& field, std::int64_t first_row,
+                   ArrowForm form) {
   if (column.null_count == column.length) return {};
+  // Their structs have a place for every interval and every range.
+  if (form == ArrowForm::kStructs && HoldsOnly(column, field.type)) return {};
   if (SharesBuffers(column, field.type) && !FindInvalidText(column)) return {};
   std::size_t bytes = 0;
   for (std::int64_t row = 0; row < column.length; ++row) {
@@ -159,8 +173,12 @@ void ExportArray(std::shared_ptr<const void> alive, const Column& column, const 
 }
 
 void ExportColumn(const RecordBatchPtr& batch, std::size_t index, const LogicalType& type,
-                  ArrowArray* out) {
+                  ArrowForm form, ArrowArray* out) {
   const Column& column = batch->columns[index];
+  if (form == ArrowForm::kStructs && IsStructured(type)) {
+    if (ExportStructured(column, type, out) != NANOARROW_OK) throw std::bad_alloc();
+    return;
+  }
   if (SharesBuffers(column, type) || !HasArrowLayout(type)) {
     return ExportArray(batch, column, type, out);
   }
@@ -168,7 +186,8 @@ void ExportColumn(const RecordBatchPtr& batch, std::size_t index, const LogicalT
   ExportArray(rebuilt, *rebuilt, StorageOf(type), out);
 }
 
-void ExportBatch(const RecordBatchPtr& batch, const Schema& schema, ArrowArray* out) {
+void ExportBatch(const RecordBatchPtr& batch, const Schema& schema, ArrowForm form,
+                 ArrowArray* out) {
   auto owner = std::make_unique<ArrayOwner>();
   owner->alive = batch;
   owner->AddChildren(schema.size());
@@ -176,7 +195,7 @@ void ExportBatch(const RecordBatchPtr& batch, const Schema& schema, ArrowArray* 
   out->n_buffers = 1;
   FillChildren(out, [&] {
     for (std::size_t i = 0; i < schema.size(); ++i) {
-      ExportColumn(batch, i, schema[i].type, out->children[i]);
+      ExportColumn(batch, i, schema[i].type, form, out->children[i]);
     }
   });
 }
@@ -185,6 +204,7 @@ void ExportBatch(const RecordBatchPtr& batch, const Schema& schema, ArrowArray* 
 struct StreamOwner {
   Schema schema;
   std::vector<RecordBatchPtr> batches;
+  ArrowForm form;
   std::size_t next = 0;
   std::string last_error;
 };
@@ -194,7 +214,8 @@ StreamOwner* OwnerOf(ArrowArrayStream* stream) {
 }
 
 int GetSchema(ArrowArrayStream* stream, ArrowSchema* out) {
-  return ExportSchema(OwnerOf(stream)->schema, out);
+  const StreamOwner& owner = *OwnerOf(stream);
+  return ExportSchema(owner.schema, out, owner.form == ArrowForm::kStructs);
 }
 
 int GetNext(ArrowArrayStream* stream, ArrowArray* out) {
@@ -202,7 +223,7 @@ int GetNext(ArrowArrayStream* stream, ArrowArray* out) {
   *out = ArrowArray{};
   if (owner.next == owner.batches.size()) return NANOARROW_OK;
   try {
-    ExportBatch(owner.batches[owner.next], owner.schema, out);
+    ExportBatch(owner.batches[owner.next], owner.schema, owner.form, out);
     // A consumer that drops what it has read frees the memory while it reads.
     owner.batches[owner.next++].reset();
     return NANOARROW_OK;
@@ -235,13 +256,14 @@ Status CheckShape(const Schema& schema, const std::vector<RecordBatchPtr>& batch
 
 }  // namespace
 
-Status CheckExportable(const Schema& schema, const std::vector<RecordBatchPtr>& batches) {
+Status CheckExportable(const Schema& schema, const std::vector<RecordBatchPtr>& batches,
+                       ArrowForm form) {
   MOLT_RETURN_IF_ERROR(CheckShape(schema, batches));
   const Schema common = CommonSchema(schema, batches);
   std::int64_t first_row = 0;
   for (const RecordBatchPtr& batch : batches) {
     for (std::size_t i = 0; i < common.size(); ++i) {
-      MOLT_RETURN_IF_ERROR(CheckColumn(batch->columns[i], common[i], first_row));
+      MOLT_RETURN_IF_ERROR(CheckColumn(batch->columns[i], common[i], first_row, form));
     }
     first_row += batch->num_rows;
   }
@@ -249,11 +271,12 @@ Status CheckExportable(const Schema& schema, const std::vector<RecordBatchPtr>& 
 }
 
 Status ExportStream(const Schema& schema, std::vector<RecordBatchPtr> batches,
-                    ArrowArrayStream* out) {
+                    ArrowArrayStream* out, ArrowForm form) {
   MOLT_RETURN_IF_ERROR(CheckShape(schema, batches));
   auto owner = std::make_unique<StreamOwner>();
   owner->schema = CommonSchema(schema, batches);
   owner->batches = std::move(batches);
+  owner->form = form;
   *out = ArrowArrayStream{&GetSchema, &GetNext, &GetLastError, &ReleaseStream, owner.release()};
   return {};
 }

@@ -115,7 +115,7 @@ Value Stored(Value value, const LogicalType& type) {
   } else if (const auto* range = std::get_if<Range>(&value)) {
     if (type.id == TypeId::kRange) return FormatRange(*range);
   } else if (const auto* list = std::get_if<List>(&value)) {
-    if (!(StorageOf(type) == type)) {
+    if (!(StorageOf(type) == type) || !list->items->lower_bounds.empty()) {
       ListItems items;
       for (const Value& item : list->items->values) {
         items.values.push_back(Stored(item, type.element()));

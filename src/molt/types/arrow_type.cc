@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "molt/types/arrow_structs.h"
 #include "nanoarrow/nanoarrow.hpp"
 
 namespace molt::types {
@@ -100,15 +101,16 @@ int SetMetadata(const LogicalType& type, ArrowSchema* out) {
 }
 
 // Precondition: *out is initialized.
-int ExportField(const Field& field, ArrowSchema* out) {
+int ExportField(const Field& field, ArrowSchema* out, bool structs) {
   NANOARROW_RETURN_NOT_OK(ArrowSchemaSetName(out, field.name.c_str()));
+  if (structs && IsStructured(field.type)) return ExportStructuredType(field.type, out);
   NANOARROW_RETURN_NOT_OK(ArrowSchemaSetFormat(out, ArrowFormat(field.type).c_str()));
   NANOARROW_RETURN_NOT_OK(SetMetadata(field.type, out));
   out->flags = field.nullable ? ARROW_FLAG_NULLABLE : 0;
   if (field.type.id != TypeId::kList) return NANOARROW_OK;
   NANOARROW_RETURN_NOT_OK(ArrowSchemaAllocateChildren(out, 1));
   ArrowSchemaInit(out->children[0]);
-  return ExportField({"item", field.type.element(), true}, out->children[0]);
+  return ExportField({"item", field.type.element(), true}, out->children[0], structs);
 }
 
 }  // namespace
@@ -119,12 +121,12 @@ LogicalType StorageOf(const LogicalType& type) {
   return type;
 }
 
-int ExportSchema(const Schema& schema, ArrowSchema* out) {
+int ExportSchema(const Schema& schema, ArrowSchema* out, bool structs) {
   ArrowSchemaInit(out);
   int code = ArrowSchemaSetTypeStruct(out, static_cast<std::int64_t>(schema.size()));
   out->flags = 0;
   for (std::size_t i = 0; code == NANOARROW_OK && i < schema.size(); ++i) {
-    code = ExportField(schema[i], out->children[i]);
+    code = ExportField(schema[i], out->children[i], structs);
   }
   if (code != NANOARROW_OK) ArrowSchemaRelease(out);
   return code;

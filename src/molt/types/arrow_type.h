@@ -17,6 +17,7 @@ namespace molt::types {
 
 // Fills *out with a struct of the fields. Gives an errno code, and then *out is released. Types
 // that Arrow has no like of are text, and the field's metadata "molt.type" names them.
-[[nodiscard]] int ExportSchema(const Schema& schema, ArrowSchema* out);
+// With `structs`, lists, intervals and ranges are those of arrow_structs.h.
+[[nodiscard]] int ExportSchema(const Schema& schema, ArrowSchema* out, bool structs = false);
 
 }  // namespace molt::types

@@ -109,7 +109,8 @@ struct AppendIfFits {
   }
   bool operator()(const Other& v) const { return Text(TypeId::kOther, v.text); }
   bool operator()(const List& v) const {
-    if (!Is(TypeId::kList)) return false;
+    // A column has no place for bounds.
+    if (!Is(TypeId::kList) || !v.items->lower_bounds.empty()) return false;
     // Items that do not fit make the column mixed when the list ends.
     for (const Value& item : v.items->values) out.items().AppendValue(item);
     out.EndList();

@@ -50,7 +50,8 @@ List::List() {
 List::List(ListItems values) : items(std::make_shared<const ListItems>(std::move(values))) {}
 
 bool operator==(const List& a, const List& b) {
-  return a.items == b.items || a.items->values == b.items->values;
+  if (a.items == b.items) return true;
+  return a.items->values == b.items->values && a.items->lower_bounds == b.items->lower_bounds;
 }
 
 Range::Range() {

@@ -93,6 +93,8 @@ inline constexpr int kListDepthMax = 6;
 // The items of an array; those of one with more dimensions are lists themselves.
 struct ListItems {
   std::vector<Value> values;
+  // Of the outermost list of an array: where each of its dimensions begins, if not all at 1.
+  std::vector<std::int32_t> lower_bounds = {};
 };
 // NULL bounds are infinite, and then never inclusive.
 struct RangeBounds {

@@ -101,6 +101,19 @@ std::string TakePayload(Document& envelope, WireFormat format, Fields& fields) {
   return {};
 }
 
+std::string TextIfThere(const Document& map, std::string_view key) {
+  const Document* value = map.Find(key);
+  return value == nullptr || value->AsString() == nullptr ? std::string() : *value->AsString();
+}
+
+Document::Map MapOf(const Metrics& metrics) {
+  Document::Map map;
+  metrics.ForEach(
+      [&](std::string_view name, std::int64_t value) { map.emplace_back(name, value); },
+      [&](std::string_view name, std::string_view value) { map.emplace_back(name, value); });
+  return map;
+}
+
 void WriteField(std::string_view name, const Document& value, std::string& json) {
   json += json.back() == '{' ? "\"" : ",\"";
   json += name;
@@ -191,7 +204,7 @@ void WriteResponse(const Response& response, WireFormat format, std::string& out
     WriteField("request_id", Document(response.request_id), out);
     WriteField("status", Document(ResponseStatusName(response.status)), out);
     WriteField("codec", Document(PayloadCodecName(response.codec)), out);
-    WriteField("metrics", Document(response.metrics), out);
+    WriteField("metrics", Document(MapOf(response.metrics)), out);
     WriteField("error", Document(response.error), out);
     WriteField("entry", Document(response.entry), out);
     WriteField("compiled", Document(0), out);
@@ -212,16 +225,15 @@ void WriteResponse(const Response& response, WireFormat format, std::string& out
     to.String(PayloadCodecName(response.codec));
     to.String("metrics");
     to.Map(response.metrics.size());
-    for (const auto& [name, value] : response.metrics) {
-      to.String(name);
-      if (const auto number = value.AsUint64()) {
-        to.Uint(*number);
-      } else if (const std::string* text = value.AsString()) {
-        to.String(*text);
-      } else {
-        to.Int(value.AsInt64().value_or(0));
-      }
-    }
+    response.metrics.ForEach(
+        [&](std::string_view name, std::int64_t value) {
+          to.String(name);
+          to.Int(value);
+        },
+        [&](std::string_view name, std::string_view value) {
+          to.String(name);
+          to.String(value);
+        });
     to.String("error");
     to.String(response.error);
     to.String("entry");
@@ -240,32 +252,29 @@ void WriteResponse(const Response& response, WireFormat format, std::string& out
   SetFrameLength(out, at);
 }
 
-Result<Response> ReadResponse(std::string_view body) {
+Result<ReceivedResponse> ReadResponse(std::string_view body) {
   std::string problem;
   const WireFormat format = FormatOf(body);
   Document envelope = ReadMap(body, format, problem);
-  Response response;
+  ReceivedResponse received;
+  Response& response = received.response;
   if (problem.empty()) {
     Fields fields(envelope, problem);
     response.request_id = fields.Unsigned("request_id", kIdMax);
-    const std::string status = fields.Text("status");
-    const std::string codec = fields.Text("codec");
-    if (const auto known = ResponseStatusFromName(status))
+    if (const auto known = ResponseStatusFromName(fields.Text("status"))) {
       response.status = *known;
-    else
+    } else {
       fields.Refuse("status", "is unknown");
-    if (const auto known = PayloadCodecFromName(codec))
+    }
+    if (const auto known = PayloadCodecFromName(fields.Text("codec"))) {
       response.codec = *known;
-    else
+    } else {
       fields.Refuse("codec", "is unknown");
-    if (const Document* error = fields.Find("error"); error != nullptr && error->AsString()) {
-      response.error = *error->AsString();
     }
-    if (const Document* entry = fields.Find("entry"); entry != nullptr && entry->AsString()) {
-      response.entry = *entry->AsString();
-    }
+    response.error = TextIfThere(envelope, "error");
+    response.entry = TextIfThere(envelope, "entry");
     if (const Document* metrics = fields.Find("metrics"); metrics != nullptr && metrics->AsMap()) {
-      response.metrics = *metrics->AsMap();
+      received.metrics = *metrics->AsMap();
     }
     if (const Document* more = fields.Find("more")) {
       response.part = {fields.Unsigned("seq", kIdMax), more->AsBool().value_or(false)};
@@ -273,7 +282,7 @@ Result<Response> ReadResponse(std::string_view body) {
     response.payload = TakePayload(envelope, format, fields);
   }
   if (!problem.empty()) return Internal("the worker's reply cannot be read: " + problem);
-  return response;
+  return received;
 }
 
 }  // namespace molt::wire

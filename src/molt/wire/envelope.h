@@ -9,6 +9,7 @@
 
 #include "molt/base/status.h"
 #include "molt/types/document.h"
+#include "molt/wire/metrics.h"
 
 namespace molt::wire {
 
@@ -53,9 +54,6 @@ struct ReceivedRequest {
 // A frame, appended.
 void WriteRequest(const Request& request, WireFormat format, std::string& out);
 
-// Named whole numbers and a few texts; docs/spec lists them.
-using Metrics = types::Document::Map;
-
 struct Response {
   std::uint64_t request_id = 0;
   ResponseStatus status = ResponseStatus::kOk;
@@ -73,6 +71,10 @@ struct Response {
 };
 // A frame, appended.
 void WriteResponse(const Response& response, WireFormat format, std::string& out);
-[[nodiscard]] Result<Response> ReadResponse(std::string_view body);
+struct ReceivedResponse {
+  Response response;             // without its metrics
+  types::Document::Map metrics;  // as they came
+};
+[[nodiscard]] Result<ReceivedResponse> ReadResponse(std::string_view body);
 
 }  // namespace molt::wire

@@ -67,12 +67,4 @@ void Call::AddCredit(std::uint64_t parts) {
   if (credit_came_ && credit_ > 0) credit_came_->Notify();
 }
 
-void Call::Count(std::string_view metric, std::int64_t value) {
-  metrics.emplace_back(metric, types::Document(std::max<std::int64_t>(value, 0)));
-}
-
-void Call::Tell(std::string_view metric, std::string value) {
-  metrics.emplace_back(metric, types::Document(std::move(value)));
-}
-
 }  // namespace molt::worker

@@ -41,9 +41,6 @@ struct Call {
   Async<void> WaitForCredit();
   void AddCredit(std::uint64_t parts);
 
-  void Count(std::string_view metric, std::int64_t value);
-  void Tell(std::string_view metric, std::string value);
-
   Server& server;
   const wire::Request request;
   const wire::WireFormat format;

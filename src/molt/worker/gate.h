@@ -44,6 +44,12 @@ class Gate {
   // First come, first served. Busy if nobody more may wait; Timeout or Cancelled while waiting.
   Async<Pass> Enter(Deadline deadline, CancelToken cancel);
 
+  // Whether one that is done at once may go ahead: not past those that wait, and not when it would
+  // be refused if it were slow.
+  [[nodiscard]] bool HasRoom() const {
+    return waiting_.empty() && (running_ < running_max_ || room_.taken < room_.places);
+  }
+
   [[nodiscard]] std::size_t running() const { return running_; }
   [[nodiscard]] std::size_t idle() const { return running_max_ - running_; }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }

@@ -13,16 +13,6 @@ std::int64_t MicrosSince(Clock::time_point begin) {
   return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count();
 }
 
-constexpr std::int64_t kMicrosPerMilli = 1000;
-
-void CountTimes(Call& call, std::int64_t queue_us, std::int64_t exec_us, std::int64_t decode_us) {
-  call.Count("queue_us", queue_us);
-  call.Count("queue_ms", queue_us / kMicrosPerMilli);
-  call.Count("exec_us", exec_us);
-  call.Count("exec_ms", exec_us / kMicrosPerMilli);
-  call.Count("decode_us", decode_us);
-}
-
 // The context of what runs on the alias: it waits in this thread's reactor if it can.
 engine::RequestContext ContextOn(const Call& call, const Alias& alias) {
   engine::RequestContext context(alias.database->WithDefaults(call.Context()));
@@ -51,7 +41,9 @@ Async<T> RunRead(CallPtr call, Alias& alias, const engine::Source& source, const
   const engine::RequestContext context = ContextOn(*call, alias);
   if (call->cancel.IsCancelled()) co_return Cancelled("the request was cancelled");
   // What is quick needs no place in the queue: it is done before the next request is looked at.
-  if (auto quick = alias.database->Try<T>(source, context, make)) co_return std::move(*quick);
+  if (alias.gate.HasRoom()) {
+    if (auto quick = alias.database->Try<T>(source, context, make)) co_return std::move(*quick);
+  }
   const auto begin = Clock::now();
   auto pass = co_await alias.gate.Enter(context.deadline, context.cancel);
   if (!pass) co_return Fail(std::move(pass).error());
@@ -64,7 +56,7 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
   const engine::RequestContext context = ContextOn(*call, alias);
   auto pass = co_await alias.gate.Enter(context.deadline, context.cancel);
   if (!pass) co_return Fail(std::move(pass).error());
-  CountTimes(*call, MicrosSince(call->received), 0, 0);
+  call->metrics.queue_us = MicrosSince(call->received);
   const wire::PayloadCodec codec = CodecOf(input.spec.format);
   // The pass is kept here for all of the stream; each step borrows none.
   Gate::Pass none;
@@ -92,9 +84,19 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
 
 }  // namespace
 
+wire::Metrics::Database& DatabaseMetrics(Call& call, const QueryInput& input) {
+  wire::Metrics::Database& metrics = call.metrics.database.emplace();
+  metrics.alias = input.alias->options.name;
+  metrics.tag = input.tag;
+  metrics.result_format = codec::ResultFormatName(input.spec.format);
+  metrics.bytes_in = static_cast<std::int64_t>(input.bytes_in);
+  CountPool(call, *input.alias);
+  return metrics;
+}
+
 void CountPool(Call& call, const Alias& alias) {
-  call.Count("pool_in_flight", static_cast<std::int64_t>(alias.gate.running()));
-  call.Count("pool_idle", static_cast<std::int64_t>(alias.gate.idle()));
+  call.metrics.pool_in_flight = static_cast<std::int64_t>(alias.gate.running());
+  call.metrics.pool_idle = static_cast<std::int64_t>(alias.gate.idle());
 }
 
 Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Source source,
@@ -104,7 +106,11 @@ Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Sourc
   };
   std::int64_t queue_us = 0;
   auto encoded = co_await RunRead<engine::Encoded>(call, alias, source, make, queue_us);
-  if (encoded) CountTimes(*call, queue_us, encoded->exec_us, encoded->decode_us);
+  call->metrics.queue_us = queue_us;
+  if (encoded) {
+    call->metrics.exec_us = encoded->exec_us;
+    call->metrics.decode_us = encoded->decode_us;
+  }
   co_return encoded;
 }
 
@@ -115,16 +121,15 @@ Async<engine::Batches> FetchFor(CallPtr call, Alias& alias, engine::Source sourc
   const auto begin = Clock::now();
   std::int64_t queue_us = 0;
   auto batches = co_await RunRead<engine::Batches>(call, alias, source, make, queue_us);
-  CountTimes(*call, queue_us, MicrosSince(begin) - queue_us, 0);
+  call->metrics.queue_us = queue_us;
+  call->metrics.exec_us = MicrosSince(begin) - queue_us;
   co_return batches;
 }
 
 Async<Answer> AnswerQuery(CallPtr call, QueryInput input) {
   Answer answer;
   answer.codec = CodecOf(input.spec.format);
-  call->Tell("db_alias", input.alias->options.name);
-  call->Tell("db_tag", input.tag);
-  call->Tell("db_result_format", std::string(codec::ResultFormatName(input.spec.format)));
+  wire::Metrics::Database& metrics = DatabaseMetrics(*call, input);
   std::int64_t rows = 0;
   if (call->IsStreamed()) {
     MOLT_CO_ASSIGN(rows, co_await StreamRows(call, input, answer.payload));
@@ -136,9 +141,8 @@ Async<Answer> AnswerQuery(CallPtr call, QueryInput input) {
     answer.payload = std::move(encoded.bytes);
     rows = encoded.rows;
   }
-  call->Count("db_row_count", rows);
-  call->Count("db_bytes_in", static_cast<std::int64_t>(input.bytes_in));
-  call->Count("db_bytes_out", static_cast<std::int64_t>(answer.payload.size()));
+  metrics.row_count = rows;
+  metrics.bytes_out = static_cast<std::int64_t>(answer.payload.size());
   CountPool(*call, *input.alias);
   co_return answer;
 }

@@ -15,6 +15,8 @@ Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Sourc
                                        engine::EncodeSpec spec);
 Async<engine::Batches> FetchFor(CallPtr call, Alias& alias, engine::Source source);
 
+// What the reply will say of the pool, and of the query.
 void CountPool(Call& call, const Alias& alias);
+wire::Metrics::Database& DatabaseMetrics(Call& call, const QueryInput& input);
 
 }  // namespace molt::worker

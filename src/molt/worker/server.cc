@@ -1,5 +1,6 @@
 #include "molt/worker/server.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -112,7 +113,13 @@ void Server::Accept(int listener) {
       close(client);
       continue;
     }
-    Serve(client, client, true, false);
+    // A descriptor of its own for each direction: a reactor waits once for each.
+    const int out = fcntl(client, F_DUPFD_CLOEXEC, 0);
+    if (out < 0) {
+      close(client);
+      continue;
+    }
+    Serve(client, out, true, false);
   }
 }
 
@@ -158,8 +165,8 @@ Result<Alias*> Server::FindAlias(const std::string& name) {
 Result<const Entry*> Server::FindEntry(const std::string& name) const {
   const Export* exported = options_.manifest.Find(name);
   if (exported != nullptr && exported->named) return &NamedQueryEntry();
-  const bool is_callable = exported != nullptr || !options_.manifest.is_closed() ||
-                           name == "__hello__" || name == "health";
+  const bool is_callable =
+      exported != nullptr || !options_.manifest.is_closed() || name.starts_with("__");
   for (const Entry& entry : BuiltInEntries()) {
     if (entry.name != name || !is_callable) continue;
     if (entry.is_free_sql && options_.only_exports) {

@@ -62,7 +62,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // One client. The descriptors are closed with it if `owns` is set. `is_only`: when it is gone the
+  // One client. Two descriptors, which may be of one socket; SIGPIPE must be ignored. They are
+  // closed with it if `owns` is set. `is_only`: when it is gone the
   // server stops.
   void Serve(int in, int out, bool owns, bool is_only);
   // Listens at a Unix socket that is bound already, and closes it in the end.

@@ -36,8 +36,12 @@ std::size_t Unread(const std::string& output, std::size_t written) {
   return output.size() - written;
 }
 
-// Whether the other side is gone altogether, not only done with sending.
+// Whether the other side of a socket is gone altogether, not only done with sending. The end of a
+// pipe says nothing of whoever reads the replies.
 bool HasHungUp(int fd) {
+  int type = 0;
+  socklen_t size = sizeof(type);
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return false;
   pollfd entry{fd, 0, 0};
   return poll(&entry, 1, 0) > 0 && (entry.revents & (POLLHUP | POLLERR)) != 0;
 }
@@ -50,7 +54,7 @@ Session::Session(Server& server, int in, int out, bool owns, bool is_only)
 Session::~Session() {
   if (owns_) {
     close(in_);
-    if (out_ != in_) close(out_);
+    close(out_);
   }
 }
 
@@ -81,7 +85,7 @@ asio::awaitable<void> Session::Read(std::shared_ptr<Session> self) {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (got <= 0) {
       reads_ = false;
-      if (got < 0 || (in_ == out_ && HasHungUp(in_))) CancelAll();
+      if (got < 0 || HasHungUp(in_)) CancelAll();
       break;
     }
     reader_.Commit(static_cast<std::size_t>(got));
@@ -230,11 +234,10 @@ void Session::Finish(const CallPtr& call, Result<Answer> result) {
     response.status = wire::StatusOf(result.error().code);
     response.error = std::move(result.error().message);
   }
-  const std::int64_t handler_us = MicrosSince(call->received);
-  call->Count("handler_us", handler_us);
-  call->Count("queue_depth", static_cast<std::int64_t>(server_.room().taken));
-  call->Count("payload_bytes", static_cast<std::int64_t>(response.payload.size()));
   response.metrics = std::move(call->metrics);
+  response.metrics.handler_us = MicrosSince(call->received);
+  response.metrics.queue_depth = static_cast<std::int64_t>(server_.room().taken);
+  response.metrics.payload_bytes = static_cast<std::int64_t>(response.payload.size());
   if (call->IsStreamed()) response.part = {call->next_seq++, false};
   Reply(response, call->format);
   CloseIfDone();
@@ -263,8 +266,7 @@ void Session::Flush() {
   while (!is_closed_ && !is_writing_ && Unread(output_, written_) > 0) {
     const char* bytes = output_.data() + written_;
     const std::size_t size = Unread(output_, written_);
-    const ssize_t done =
-        in_ == out_ ? send(out_, bytes, size, MSG_NOSIGNAL) : write(out_, bytes, size);
+    const ssize_t done = write(out_, bytes, size);
     if (done >= 0) {
       written_ += static_cast<std::size_t>(done);
       continue;
@@ -322,7 +324,7 @@ asio::awaitable<void> Session::Linger([[maybe_unused]] std::shared_ptr<Session> 
     [[maybe_unused]] const Wake wake =
         co_await Event::Wait(never, &server_.reactor(), next, no_cancel);
     if (is_closed_) break;
-    if (in_ == out_ && HasHungUp(in_)) {
+    if (HasHungUp(in_)) {
       CancelAll();
       Close();
     } else if (linger.HasPassed()) {
@@ -342,7 +344,7 @@ void Session::Close() {
   is_closed_ = true;
   reads_ = false;
   reading_.Cancel();
-  if (in_ == out_) shutdown(in_, SHUT_RDWR);
+  if (owns_) shutdown(in_, SHUT_RDWR);
   server_.reactor().Post([self = shared_from_this()] { self->server_.Forget(self); });
 }
 

@@ -41,7 +41,7 @@ Async<Answer> RunDbBatch(CallPtr call) {
   std::size_t bytes = 0;
   for (const Document& query : *queries->AsArray()) {
     auto encoded = co_await RunOne(call, query);
-    call->metrics.clear();  // those of one query alone would mislead
+    call->metrics = {};  // those of one query alone would mislead
     if (!encoded) {
       const ErrorCode code = encoded.error().code;
       if (code == ErrorCode::kCancelled || code == ErrorCode::kTimeout) {

@@ -20,9 +20,7 @@ Async<Answer> RunDbExec(CallPtr call) {
       input.spec.format != codec::ResultFormat::kMsgPack) {
     co_return InvalidQuery("\"result_format\" of db_exec must be json or msgpack");
   }
-  call->Tell("db_alias", alias.options.name);
-  call->Tell("db_tag", input.tag);
-  call->Tell("db_result_format", std::string(codec::ResultFormatName(input.spec.format)));
+  wire::Metrics::Database& metrics = DatabaseMetrics(*call, input);
 
   engine::RequestContext context(alias.database->WithDefaults(call->Context()));
   if (alias.database->IsAsynchronous()) context.reactor = &call->server.reactor();
@@ -35,19 +33,17 @@ Async<Answer> RunDbExec(CallPtr call) {
                      alias.database->Execute(std::move(input.source), context), context, false));
 
   types::Document::Map map = {{"rows_affected", types::Document(result.rows_affected)}};
-  call->Count("db_rows_affected", result.rows_affected);
+  metrics.rows_affected = result.rows_affected;
+  metrics.last_insert_id = result.last_insert_id;
   if (result.last_insert_id) {
     map.emplace_back("last_insert_id", types::Document(*result.last_insert_id));
-    call->metrics.emplace_back("db_last_insert_id", types::Document(*result.last_insert_id));
   }
-  call->Count("db_row_count", 0);
-  call->Count("db_bytes_in", static_cast<std::int64_t>(input.bytes_in));
   const types::Document document(std::move(map));
   Answer answer;
   answer.codec = CodecOf(input.spec.format);
   answer.payload = answer.codec == wire::PayloadCodec::kJson ? types::ToJson(document)
                                                              : types::ToMsgPack(document);
-  call->Count("db_bytes_out", static_cast<std::int64_t>(answer.payload.size()));
+  metrics.bytes_out = static_cast<std::int64_t>(answer.payload.size());
   CountPool(*call, alias);
   co_return answer;
 }

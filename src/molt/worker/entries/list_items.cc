@@ -66,15 +66,30 @@ Result<Input> ReadInput(const Document& payload, std::string_view cursor_key) {
   return input;
 }
 
-query::Query MakeQuery(const Input& input) {
+// Anywhere in the title, ignoring case as the engine does; `%` and `_` are plain characters. Not
+// the builder's IContains, which refuses what SQLite would not fold.
+Expr TitleHas(const Expr& title, std::string_view part, std::string_view dialect) {
+  std::string pattern = "%";
+  for (const char c : part) {
+    if (c == '%' || c == '_' || c == '!') pattern += '!';
+    pattern += c;
+  }
+  pattern += '%';
+  const bool has_ilike = dialect == "postgres";
+  return Expr::Raw(has_ilike ? "{title} ILIKE {pattern} ESCAPE '!'"
+                             : "{title} LIKE {pattern} ESCAPE '!'",
+                   {{"title", title}, {"pattern", Expr(pattern)}});
+}
+
+query::Query MakeQuery(const Input& input, std::string_view dialect) {
   static const query::Table items("items");
   std::vector<Expr> conditions = {items["user_id"] == Expr(input.user_id)};
   if (!input.status.empty() && input.status != kAnyStatus) {
     conditions.push_back(items["status"] == Expr(input.status));
   }
-  // Ignoring case as the engine's LIKE does; `%` and `_` are plain characters.
-  if (!input.title_part.empty())
-    conditions.push_back(Expr::Make(query::Op::kIContains, {items["title"], input.title_part}));
+  if (!input.title_part.empty()) {
+    conditions.push_back(TitleHas(items["title"], input.title_part, dialect));
+  }
   if (input.after) conditions.push_back(items["id"] > Expr(*input.after));
   static const std::vector<Expr> columns = [] {
     std::vector<Expr> all;
@@ -204,7 +219,7 @@ Async<Answer> RunListItems(CallPtr call) {
   MOLT_CO_ASSIGN(const Document payload, ReadPayload(*call));
   MOLT_CO_ASSIGN(const Input input, ReadInput(payload, cursor_key));
   MOLT_CO_ASSIGN(Alias * alias, call->server.FindAlias("default"));
-  engine::Source source = MakeQuery(input);
+  engine::Source source = MakeQuery(input, alias->database->dialect().name);
   MOLT_CO_ASSIGN(const engine::Batches batches, co_await FetchFor(call, *alias, std::move(source)));
   for (const types::RecordBatchPtr& batch : batches) {
     MOLT_CO_RETURN_IF_ERROR(codec::CheckText(*batch, 0));
@@ -218,11 +233,12 @@ Async<Answer> RunListItems(CallPtr call) {
     cursor = MakeCursor(*page.last_id, cursor_key);
   }
   answer.payload = is_json ? JsonPage(page, cursor) : MsgPackPage(page, cursor);
-  call->Tell("db_alias", alias->options.name);
-  call->Tell("db_tag", call->request.entry);
-  call->Tell("db_result_format", is_json ? "json" : "msgpack");
-  call->Count("db_row_count", page.rows);
-  call->Count("db_bytes_out", static_cast<std::int64_t>(answer.payload.size()));
+  wire::Metrics::Database& metrics = call->metrics.database.emplace();
+  metrics.alias = alias->options.name;
+  metrics.tag = call->request.entry;
+  metrics.result_format = is_json ? "json" : "msgpack";
+  metrics.row_count = page.rows;
+  metrics.bytes_out = static_cast<std::int64_t>(answer.payload.size());
   CountPool(*call, *alias);
   co_return answer;
 }

@@ -1,4 +1,4 @@
-// Arrays of any type of the table, in binary format. Lower bounds are read and not kept.
+// Arrays of any type of the table, in binary format. Lower bounds are kept if one is not 1.
 // Source: array_send and array_recv in src/backend/utils/adt/arrayfuncs.c.
 #include <algorithm>
 #include <array>
@@ -22,7 +22,13 @@ constexpr std::size_t kItemBytesMin = 4;  // its length
 
 struct Dimensions {
   std::array<std::size_t, kArrayDimensionsMax> sizes{};
+  std::array<std::int32_t, kArrayDimensionsMax> lower_bounds{};
   std::size_t count = 0;
+
+  [[nodiscard]] bool BeginAtOne() const {
+    return std::all_of(lower_bounds.begin(), lower_bounds.begin() + count,
+                       [](std::int32_t bound) { return bound == 1; });
+  }
 };
 
 // Leaves the reader at the first item. Sizes are those of arrays that the bytes left can hold.
@@ -35,11 +41,12 @@ bool ReadHeader(const Decoder& self, protocol::Reader& reader, Dimensions& dimen
     return false;
   }
   dimensions.count = count;
-  std::uint32_t lower_bound = 0;
   for (std::size_t i = 0; i < count; ++i) {
     std::uint32_t size = 0;
+    std::uint32_t lower_bound = 0;
     if (!reader.ReadUInt32(size) || !reader.ReadUInt32(lower_bound)) return false;
     dimensions.sizes[i] = size;
+    dimensions.lower_bounds[i] = static_cast<std::int32_t>(lower_bound);
   }
   std::size_t items_max = reader.remaining() / kItemBytesMin;
   for (std::size_t i = 0; i < count; ++i) {
@@ -150,7 +157,7 @@ bool AppendArray(const Decoder& self, std::string_view cell, types::ColumnBuilde
   protocol::Reader reader(cell);
   Dimensions dimensions;
   if (!ReadHeader(self, reader, dimensions)) return false;
-  if (dimensions.count > 1) return AppendRead(self, cell, out);
+  if (dimensions.count > 1 || !dimensions.BeginAtOne()) return AppendRead(self, cell, out);
   const Decoder& element = *self.element;
   types::ColumnBuilder& items = out.items();
   for (std::size_t i = 0; i < dimensions.sizes[0]; ++i) {
@@ -172,9 +179,16 @@ bool ReadArray(const Decoder& self, std::string_view cell, Value& out) {
   protocol::Reader reader(cell);
   Dimensions dimensions;
   if (!ReadHeader(self, reader, dimensions)) return false;
+  const bool begin_at_one = dimensions.BeginAtOne();
   if (dimensions.count == 0) dimensions.count = 1;  // of no items
   const std::span sizes(dimensions.sizes.data(), dimensions.count);
-  return ReadList(*self.element, reader, sizes, out) && reader.AtEnd();
+  if (!ReadList(*self.element, reader, sizes, out) || !reader.AtEnd()) return false;
+  if (begin_at_one) return true;
+  ListItems items = *std::get<List>(out).items;
+  items.lower_bounds.assign(dimensions.lower_bounds.begin(),
+                            dimensions.lower_bounds.begin() + dimensions.count);
+  out = List(std::move(items));
+  return true;
 }
 
 EncodeOutcome EncodeArray(const TypeEntry& element, const List& value, std::string& out) {
