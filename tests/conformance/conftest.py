@@ -58,18 +58,17 @@ class Running:
     def __init__(self, transport: Transport, *args: object, env: dict[str, object]) -> None:
         self.transport = transport
         self._clients: list[Client] = []
-        if transport == "stdio":
-            self.worker = Worker("--stdio", *args, env=env)
-        else:
-            self._folder = ExitStack()
-            self.worker = Worker("--socket", self._path_for(args), *args, env=env)
-
-    def _path_for(self, args: tuple[object, ...]) -> Path:
-        # Its own, and short: the name of a socket has 107 bytes at most.
-        folder = tempfile.mkdtemp(prefix="molt-sock-", dir="/tmp")
-        self._folder.callback(shutil.rmtree, folder, ignore_errors=True)
-        self.path = Path(folder) / "worker.sock"
-        return self.path
+        # Short: the name of a socket has 107 bytes at most.
+        self._folder = tempfile.TemporaryDirectory(prefix="molt-sock-", dir="/tmp")
+        self.path = Path(self._folder.name) / "worker.sock"
+        flags: tuple[object, ...] = ("--stdio",)
+        if transport == "socket":
+            flags = ("--socket", self.path)
+        try:
+            self.worker = Worker(*flags, *args, env=env)
+        except BaseException:
+            self._folder.cleanup()
+            raise
 
     def client(self, wire: Wire = "msgpack") -> Client:
         """A connection of its own; on stdio there is only one."""
@@ -85,8 +84,7 @@ class Running:
         for client in self._clients:
             client.close()
         self.worker.close()
-        if self.transport == "socket":
-            self._folder.close()
+        self._folder.cleanup()
 
 
 Start = Callable[..., Running]

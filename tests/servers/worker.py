@@ -53,15 +53,19 @@ class Worker:
         self._guard = None if "--stdio" in args else Guard(self.folder)
         self._log = self.folder / "stderr"
         pipe = subprocess.PIPE if "--stdio" in args else subprocess.DEVNULL
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [binary, *map(str, args)],
-                stdin=pipe,
-                stdout=pipe,
-                stderr=log,
-                env=worker_environment(env or {}),
-                start_new_session=True,
-            )
+        try:
+            with self._log.open("wb") as log:
+                self.process = subprocess.Popen(
+                    [binary, *map(str, args)],
+                    stdin=pipe,
+                    stdout=pipe,
+                    stderr=log,
+                    env=worker_environment(env or {}),
+                    start_new_session=True,
+                )
+        except OSError as error:
+            self._forget()
+            raise ServerError(f"{binary} cannot be started: {error}") from error
         if self._guard is not None:
             self._guard.watch(self.process.pid)
 
@@ -133,6 +137,10 @@ class Worker:
         self.process.wait()
         if self._guard is not None:
             self._guard.watch(0)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._guard is not None:
             self._guard.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -54,7 +54,7 @@ class Fields {
 
  private:
   static std::string Article(const Document& value) {
-    const std::string kind(value.KindName());
+    std::string kind(value.KindName());
     if (value.IsNull() || kind == "bytes") return kind;
     return (kind == "integer" || kind == "array" ? "an " : "a ") + kind;
   }

@@ -25,7 +25,7 @@ Async<std::unique_ptr<engine::EncodedStream>> OpenStream(std::shared_ptr<engine:
                                                          engine::EncodeSpec spec,
                                                          engine::RequestContext context) {
   co_return co_await engine::EncodedStream::Open(std::move(database), std::move(source),
-                                                 std::move(spec), std::move(context));
+                                                 spec, std::move(context));
 }
 
 // Keeps the stream alive while it is read, wherever that is.

@@ -29,7 +29,7 @@ constexpr std::array<std::pair<std::string_view, TypeId>, 22> kOtherNames = {{
 }  // namespace
 
 std::optional<LogicalType> ValueType(std::string_view name) {
-  if (const auto own = types::TypeFromName(name)) {
+  if (auto own = types::TypeFromName(name)) {
     if (own->id == TypeId::kUnknown || own->id == TypeId::kNull) return std::nullopt;
     switch (own->id) {
       case TypeId::kInt16:

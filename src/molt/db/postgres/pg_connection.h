@@ -110,6 +110,7 @@ class PgConnection final : public Connection {
                                                 const ExecContext& context);
   Async<ExecuteResult> RunExecute(const Statement& statement, const ExecContext& context);
   Async<ExecuteResult> Settle(Error cause, const ExecContext& context);
+  Async<protocol::Message> NextOrCancelAgain(const ExecContext& given);
   void DropPipeline();
   Result<SentRead> ComposeRead(const Statement& statement, Ready& ready, const BatchLimits& limits);
   Async<std::unique_ptr<BatchStream>> TakeRead(SentRead read, const BatchLimits& limits,

@@ -78,7 +78,7 @@ Async<ExecuteResult> PgConnection::Settle(Error cause, const ExecContext& given)
     ExecuteResult result;
     bool done = false;
     while (in_exchange_) {
-      auto message = co_await link_->Next(context);
+      auto message = co_await NextOrCancelAgain(context);
       if (!message) break;
       if (message->type == protocol::kErrorResponse) {
         [[maybe_unused]] const auto error = co_await ServerError(*message, context);

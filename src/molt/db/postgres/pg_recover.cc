@@ -28,6 +28,8 @@ constexpr std::array kPreparedTypes = {types::TypeId::kUtf8};
 
 constexpr int kBarriersMax = 3;
 
+constexpr Seconds kFirstRepeat{0.01};
+
 }  // namespace
 
 Async<void> PgConnection::Recover(ExecContext context) {
@@ -52,7 +54,12 @@ Async<void> PgConnection::Recover(ExecContext context) {
       MOLT_CO_RETURN_IF_ERROR(request_.Add(fail, {}));
       MOLT_CO_RETURN_IF_ERROR(co_await SendAll(context));
     }
-    MOLT_CO_RETURN_IF_ERROR(co_await SkipToReady(context));
+    while (true) {
+      MOLT_CO_ASSIGN(const protocol::Message message, co_await NextOrCancelAgain(context));
+      if (message.type != protocol::kReadyForQuery) continue;
+      MOLT_CO_RETURN_IF_ERROR(TakeReady(message));
+      break;
+    }
   }
   // The request has been delivered: its signal reaches the backend before anything that is sent
   // from here on. If it came too late for its own statement, it hits this one, or none.
@@ -69,6 +76,20 @@ Async<void> PgConnection::Recover(ExecContext context) {
   }
   if (needs_reset_) MOLT_CO_RETURN_IF_ERROR(co_await ResetSession(context));
   co_return Status();
+}
+
+// The next message of a statement that was told to stop. Told before it had begun in the server, it
+// was told in vain: so it is told again until it answers, less and less often.
+Async<protocol::Message> PgConnection::NextOrCancelAgain(const ExecContext& given) {
+  for (Seconds wait = kFirstRepeat;; wait *= 2) {
+    ExecContext context = given;
+    context.deadline = Deadline::After(wait).Earlier(given.deadline);
+    auto message = co_await link_->Next(context);
+    if (message || message.error().code != ErrorCode::kTimeout || given.deadline.HasPassed()) {
+      co_return message;
+    }
+    MOLT_CO_RETURN_IF_ERROR(co_await RequestCancel(link_->transport(), key_, given));
+  }
 }
 
 Async<void> PgConnection::ResetSession(const ExecContext& context) {
