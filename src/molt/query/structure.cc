@@ -54,6 +54,12 @@ void AddOptional(const Expr& e, Hash128& hash) {
 
 // Doubles by their bits: NaN is itself, and 0.0 is not -0.0.
 bool SameValue(const types::Value& a, const types::Value& b) {
+  if (const auto* list = std::get_if<types::List>(&a)) {
+    const auto* other = std::get_if<types::List>(&b);
+    return other != nullptr &&
+           std::equal(list->items->values.begin(), list->items->values.end(),
+                      other->items->values.begin(), other->items->values.end(), SameValue);
+  }
   const auto* x = std::get_if<double>(&a);
   const auto* y = std::get_if<double>(&b);
   if (x == nullptr || y == nullptr) return a == b;

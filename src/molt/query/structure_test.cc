@@ -164,6 +164,11 @@ TEST(Structure, FloatsAreComparedBitForBit) {
   EXPECT_TRUE(Identical(nan, nan));
   EXPECT_FALSE(Identical(0.0, -0.0));
   EXPECT_TRUE(Identical(-0.0, -0.0));
+  const auto list = [](double item) {
+    return Expr(types::Value(types::List(types::ListItems{{item}})));
+  };
+  EXPECT_TRUE(Identical(list(nan), list(nan)));
+  EXPECT_FALSE(Identical(list(0.0), list(-0.0)));
 }
 
 }  // namespace

@@ -195,7 +195,7 @@ TEST(Decode, Arrays) {
   // [0:1]={a,b}
   EXPECT_EQ(Cell(kTextArray, Hex("00000001 00000000 00000019 00000002 00000000"
                                  "00000001 61 00000001 62")),
-            List({Text("a"), Text("b")}));
+            Value(types::List(types::ListItems{{Text("a"), Text("b")}, {0}})));
 }
 
 TEST(Decode, AnArrayOfMoreDimensionsIsAListOfListsInAMixedColumn) {
