@@ -24,8 +24,8 @@ Async<std::unique_ptr<engine::EncodedStream>> OpenStream(std::shared_ptr<engine:
                                                          engine::Source source,
                                                          engine::EncodeSpec spec,
                                                          engine::RequestContext context) {
-  co_return co_await engine::EncodedStream::Open(std::move(database), std::move(source),
-                                                 spec, std::move(context));
+  co_return co_await engine::EncodedStream::Open(std::move(database), std::move(source), spec,
+                                                 std::move(context));
 }
 
 // Keeps the stream alive while it is read, wherever that is.

@@ -76,9 +76,9 @@ Expr TitleHas(const Expr& title, std::string_view part, std::string_view dialect
   }
   pattern += '%';
   const bool has_ilike = dialect == "postgres";
-  return Expr::Raw(has_ilike ? "{title} ILIKE {pattern} ESCAPE '!'"
-                             : "{title} LIKE {pattern} ESCAPE '!'",
-                   {{"title", title}, {"pattern", Expr(pattern)}});
+  return Expr::Raw(
+      has_ilike ? "{title} ILIKE {pattern} ESCAPE '!'" : "{title} LIKE {pattern} ESCAPE '!'",
+      {{"title", title}, {"pattern", Expr(pattern)}});
 }
 
 query::Query MakeQuery(const Input& input, std::string_view dialect) {
