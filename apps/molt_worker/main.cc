@@ -144,8 +144,8 @@ int Run(const Flags& flags) {
     listener = *bound;
   }
   {
+    asio::execution_context context;  // outlives what the server's reactor destroys in the end
     worker::Server server(std::move(options), std::move(aliases));
-    asio::execution_context context;
     asio::co_spawn(InlineExecutor(context), StopOnSignal(server, signals), asio::detached);
     if (listener >= 0) server.Listen(listener);
     if (flags.stdio) {
