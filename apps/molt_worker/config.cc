@@ -9,6 +9,7 @@
 
 #include <toml++/toml.h>
 
+#include "molt/db/url.h"
 #include "molt/types/document.h"
 
 namespace molt::app {
@@ -51,21 +52,6 @@ bool Flag(const char* name, bool otherwise, Config& config) {
   return otherwise;
 }
 
-std::string EncodePath(std::string_view path) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char c : path) {
-    if (c == '%' || c == '?' || c == '#') {
-      encoded += '%';
-      encoded += kHex[static_cast<unsigned char>(c) >> 4];
-      encoded += kHex[static_cast<unsigned char>(c) & 0xF];
-    } else {
-      encoded += c;
-    }
-  }
-  return encoded;
-}
-
 std::optional<DatabaseConfig> SqliteFromEnv(Config& config) {
   const auto path = Env("MOLT_DB_SQLITE_PATH");
   if (!path) return std::nullopt;
@@ -74,7 +60,7 @@ std::optional<DatabaseConfig> SqliteFromEnv(Config& config) {
   database.origin = "MOLT_DB_SQLITE_PATH";
   database.allows_writes = Flag("MOLT_DB_SQLITE_READWRITE", false, config);
   database.url =
-      "sqlite:///" + EncodePath(*path) + (database.allows_writes ? "?mode=rw" : "?mode=ro");
+      "sqlite:///" + db::EncodeUrlPath(*path) + (database.allows_writes ? "?mode=rw" : "?mode=ro");
   return database;
 }
 
@@ -105,7 +91,8 @@ std::optional<DatabaseConfig> PostgresFromEnv(Config& config) {
   static_cast<void>(number("HEALTH_CHECK_MS", 0));
   if (const auto root = Env("MOLT_DB_POSTGRES_SSL_ROOT_CERT")) {
     const bool is_url = dsn->find("://") != std::string::npos;
-    const std::string option = "sslrootcert=" + (is_url ? EncodePath(*root) : "'" + *root + "'");
+    const std::string option =
+        "sslrootcert=" + (is_url ? db::EncodeUrlPath(*root) : "'" + *root + "'");
     database.url +=
         is_url ? (dsn->find('?') == std::string::npos ? "?" : "&") + option : " " + option;
   }

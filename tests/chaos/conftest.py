@@ -1,9 +1,6 @@
 """Every chaos test is bounded in time; servers that may be broken; a look from outside."""
 
-import faulthandler
 import os
-import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -12,31 +9,19 @@ import pytest
 
 from chaos.tools import Watcher, opened
 from molt_sql import Database
+from servers.bounded import bounded_in_time
 from servers.fault_proxy import FaultProxy
 from servers.fixtures import PostgresDatabase, failing
 from servers.postgres import PostgresServer
 
 HANGS_AFTER_S = 60
-# Where a hang lets no signal through, the process ends; pytest-xdist goes on with another one.
-ENDS_AFTER_S = 15
 
 
 @pytest.fixture(autouse=True)
 def bounded() -> Iterator[None]:
     """A test that hangs fails, with the place where it hangs, and the run goes on."""
-
-    def hangs(*_: object) -> None:
-        raise AssertionError(f"the test hangs: it did not end within {limit} s")
-
-    stderr = sys.__stderr__ or sys.stderr
-    limit = int(os.environ.get("MOLT_CHAOS_HANGS_AFTER_S", HANGS_AFTER_S))
-    before = signal.signal(signal.SIGALRM, hangs)
-    signal.alarm(limit)
-    faulthandler.dump_traceback_later(limit + ENDS_AFTER_S, exit=True, file=stderr)
-    yield
-    faulthandler.cancel_dump_traceback_later()
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    with bounded_in_time(int(os.environ.get("MOLT_CHAOS_HANGS_AFTER_S", HANGS_AFTER_S))):
+        yield
 
 
 @pytest.fixture

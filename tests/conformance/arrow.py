@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow  # type: ignore[import-untyped]
+import pyarrow
 from pyarrow import ipc
 
 

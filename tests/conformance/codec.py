@@ -14,7 +14,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 
 Wire = Literal["msgpack", "json"]
 WIRES: tuple[Wire, Wire] = ("msgpack", "json")

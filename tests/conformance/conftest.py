@@ -12,10 +12,7 @@
 
 from __future__ import annotations
 
-import faulthandler
 import shutil
-import signal
-import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,29 +24,19 @@ import pytest
 from conformance.client import Channel, Client
 from conformance.codec import WIRES, Wire
 from conformance.data import make_items
+from servers.bounded import bounded_in_time
 from servers.fixtures import PostgresDatabase, failing
 from servers.worker import Worker
 
 Transport = Literal["stdio", "socket"]
 HANGS_AFTER_S = 45
-ENDS_AFTER_S = 15
 
 
 @pytest.fixture(autouse=True)
 def bounded() -> Iterator[None]:
     """A test that hangs fails, with the place where it hangs, and the run goes on."""
-
-    def hangs(*_: object) -> None:
-        raise AssertionError(f"the test hangs: it did not end within {HANGS_AFTER_S} s")
-
-    stderr = sys.__stderr__ or sys.stderr
-    before = signal.signal(signal.SIGALRM, hangs)
-    signal.alarm(HANGS_AFTER_S)
-    faulthandler.dump_traceback_later(HANGS_AFTER_S + ENDS_AFTER_S, exit=True, file=stderr)
-    yield
-    faulthandler.cancel_dump_traceback_later()
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    with bounded_in_time(HANGS_AFTER_S):
+        yield
 
 
 class Running:

@@ -8,7 +8,7 @@ import datetime
 from decimal import Decimal
 from typing import Any
 
-import pyarrow  # type: ignore[import-untyped]
+import pyarrow
 import pytest
 
 from conformance.arrow import arrow_table, list_type, same_type

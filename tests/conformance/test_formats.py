@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-import pyarrow  # type: ignore[import-untyped]
+import pyarrow
 import pytest
 
 from conformance.arrow import arrow_table

@@ -29,7 +29,7 @@ ARROWS = {
     "worker": "engine query db codec wire",
     "client": "wire",
     "bindings": "query sql engine client db drivers",
-    "apps": "worker drivers",
+    "apps": "worker drivers db",
     "examples/cpp": "query sql engine db db/sqlite",
 }
 # Libraries that only these rooms may include.

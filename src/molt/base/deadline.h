@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 
 namespace molt {
@@ -40,5 +41,11 @@ class Deadline {
   explicit Deadline(Clock::time_point when) : when_(when) {}
   std::optional<Clock::time_point> when_;
 };
+
+// Rounded down.
+[[nodiscard]] inline std::int64_t MicrosSince(Deadline::Clock::time_point begin) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - begin)
+      .count();
+}
 
 }  // namespace molt

@@ -100,7 +100,8 @@ Wake BlockOnFd(int fd, Interest interest, const Deadline& deadline, const Cancel
 
 }  // namespace internal
 
-// Until `fd` is ready (or has failed: then too). Without a reactor the calling thread blocks.
+// Until `fd` is ready (or has failed: then too). Without a reactor the calling thread blocks. With
+// one, `fd` may be -1: then only time and cancellation end the wait.
 asio::awaitable<Wake> WaitForFd(Reactor* reactor, int fd, Interest interest, Deadline deadline,
                                 const CancelToken& cancel);
 

@@ -4,6 +4,7 @@
 
 #include "molt/codec/json_cell.h"
 #include "molt/codec/row_encoder.h"
+#include "molt/types/iso_text.h"
 #include "molt/types/value_text.h"
 
 namespace molt::codec {
@@ -26,23 +27,15 @@ void AppendField(std::string_view text, std::string& out) {
   out += '"';
 }
 
-std::string HexText(std::string_view bytes) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string text = "\\x";
-  for (const char c : bytes) {
-    text += kHex[static_cast<unsigned char>(c) >> 4];
-    text += kHex[static_cast<unsigned char>(c) & 0xF];
-  }
-  return text;
-}
-
 // Text as it is, bytes as hexadecimal digits after \x, ranges as engines print them, and all else
 // as JSON has it, without the quotes of a string.
 void AppendValue(const types::Value& value, std::string& out) {
   if (types::IsNull(value)) return;
   if (const auto* text = std::get_if<std::string>(&value)) return AppendField(*text, out);
   if (const auto* bytes = std::get_if<types::Bytes>(&value)) {
-    return AppendField(HexText(bytes->data), out);
+    std::string hex = "\\x";
+    types::AppendHex(bytes->data, hex);
+    return AppendField(hex, out);
   }
   if (const auto* json = std::get_if<types::Json>(&value)) return AppendField(json->text, out);
   if (const auto* inet = std::get_if<types::Inet>(&value)) return AppendField(inet->text, out);
@@ -65,21 +58,13 @@ void AppendValue(const types::Value& value, std::string& out) {
 void AppendCell(const types::Column& column, std::int64_t row, std::string& out) {
   if (column.IsNull(row)) return;
   if (!column.IsMixed()) {
-    switch (column.type.id) {
-      case TypeId::kBool:
-      case TypeId::kInt16:
-      case TypeId::kInt32:
-      case TypeId::kInt64:
-        return AppendJsonCell(column, row, out);
-      case TypeId::kUtf8:
-      case TypeId::kDecimal:
-      case TypeId::kTimeTz:
-      case TypeId::kJson:
-      case TypeId::kInet:
-      case TypeId::kOther:
-        return AppendField(column.BytesAt(row), out);
-      default:
-        break;
+    const TypeId id = column.type.id;
+    if (types::HasBytes(id) && id != TypeId::kBinary) {
+      return AppendField(column.BytesAt(row), out);
+    }
+    if (id == TypeId::kBool || id == TypeId::kInt16 || id == TypeId::kInt32 ||
+        id == TypeId::kInt64) {
+      return AppendJsonCell(column, row, out);
     }
   }
   AppendValue(column.ValueAt(row), out);

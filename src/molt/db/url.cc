@@ -93,6 +93,20 @@ void MaskPasswordValues(std::string& text, std::size_t from, std::string_view en
 
 }  // namespace
 
+std::string EncodeUrlPath(std::string_view path) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string encoded;
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      const auto byte = static_cast<unsigned char>(c);
+      encoded += {'%', kHex[byte >> 4], kHex[byte & 15]};
+    } else {
+      encoded += c;
+    }
+  }
+  return encoded;
+}
+
 std::string RedactUrl(std::string_view given) {
   std::string text(given);
   const std::size_t scheme = text.find("://");

@@ -19,6 +19,9 @@ struct Url {
 // InvalidQuery naming what is wrong; never with the text of the URL, which may hold a password.
 [[nodiscard]] Result<Url> ParseUrl(std::string_view text);
 
+// Percent-encodes what would end the path of a URL.
+[[nodiscard]] std::string EncodeUrlPath(std::string_view path);
+
 // The URL, or libpq's keywords and values, with every password replaced by "***".
 [[nodiscard]] std::string RedactUrl(std::string_view text);
 

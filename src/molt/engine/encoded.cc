@@ -15,10 +15,6 @@ using Clock = Deadline::Clock;
 // Of a stream: what is under way at a time, on each side.
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
-std::int64_t MicrosSince(Clock::time_point begin) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count();
-}
-
 // A result that is cut after no row still has its columns, so one row is asked for.
 db::BatchLimits LimitsFor(const EncodeSpec& spec) {
   db::BatchLimits limits;

@@ -97,14 +97,12 @@ struct Appender {
     ArrowArray* lower_bounds = array->children[0];
     ArrowArray* values = array->children[1];
     const ListItems& items = *list.items;
+    for (const std::int32_t bound : items.lower_bounds) {
+      NANOARROW_RETURN_NOT_OK(ArrowArrayAppendInt(lower_bounds->children[0], bound));
+    }
     // An array of no items has no dimensions, and so no bounds.
-    if (items.values.empty()) {
-    } else if (items.lower_bounds.empty()) {
+    if (items.lower_bounds.empty() && !items.values.empty()) {
       NANOARROW_RETURN_NOT_OK(ArrowArrayAppendInt(lower_bounds->children[0], 1));
-    } else {
-      for (const std::int32_t bound : items.lower_bounds) {
-        NANOARROW_RETURN_NOT_OK(ArrowArrayAppendInt(lower_bounds->children[0], bound));
-      }
     }
     NANOARROW_RETURN_NOT_OK(ArrowArrayFinishElement(lower_bounds));
     for (const Value& item : items.values) {

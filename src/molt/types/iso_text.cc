@@ -8,6 +8,8 @@ namespace molt::types {
 
 namespace {
 
+constexpr std::string_view kHex = "0123456789abcdef";
+
 constexpr std::int64_t kMicrosPerSecond = 1'000'000;
 constexpr std::int64_t kMicrosPerMinute = 60 * kMicrosPerSecond;
 constexpr std::int64_t kMicrosPerHour = 60 * kMicrosPerMinute;
@@ -270,8 +272,14 @@ std::string FormatTimestamp(Timestamp timestamp, char separator) {
   return line.Take() + (timestamp.utc ? "+00:00" : "");
 }
 
+void AppendHex(std::string_view bytes, std::string& out) {
+  for (const char c : bytes) {
+    out += kHex[static_cast<unsigned char>(c) >> 4];
+    out += kHex[static_cast<unsigned char>(c) & 15];
+  }
+}
+
 std::string FormatUuid(const Uuid& uuid) {
-  static constexpr char kHex[] = "0123456789abcdef";
   std::string out;
   out.reserve(36);
   for (std::size_t i = 0; i < uuid.bytes.size(); ++i) {

@@ -1,4 +1,5 @@
-// ISO 8601 text of dates and times, UUIDs and base64, as engines store them and JSON carries them.
+// ISO 8601 text of dates and times, UUIDs, hexadecimal and base64, as engines store them and JSON
+// carries them.
 #pragma once
 
 #include <optional>
@@ -24,6 +25,7 @@ namespace molt::types {
 [[nodiscard]] std::string FormatTimestamp(Timestamp timestamp, char separator = ' ');
 [[nodiscard]] std::string FormatUuid(const Uuid& uuid);
 
+void AppendHex(std::string_view bytes, std::string& out);        // lower case
 [[nodiscard]] std::string EncodeBase64(std::string_view bytes);  // standard, padded
 [[nodiscard]] std::optional<std::string> DecodeBase64(std::string_view text);
 

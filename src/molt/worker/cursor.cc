@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -26,15 +27,6 @@ std::string Mac(std::string_view text, std::string_view key) {
   return {reinterpret_cast<const char*>(digest.data()), kMacBytes};
 }
 
-// Takes the same time wherever they differ.
-bool AreEqual(std::string_view a, std::string_view b) {
-  unsigned differing = a.size() != b.size() ? 1 : 0;
-  for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
-    differing |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  }
-  return differing == 0;
-}
-
 }  // namespace
 
 std::string MakeCursor(std::int64_t last_id, std::string_view key) {
@@ -51,7 +43,7 @@ Result<std::int64_t> ReadCursor(std::string_view cursor, std::string_view key) {
   const auto bytes = types::DecodeBase64(cursor);
   if (!bytes || bytes->size() <= kMacBytes) return wrong();
   const std::string_view text = std::string_view(*bytes).substr(kMacBytes);
-  if (!AreEqual(Mac(text, key), std::string_view(*bytes).substr(0, kMacBytes))) return wrong();
+  if (CRYPTO_memcmp(Mac(text, key).data(), bytes->data(), kMacBytes) != 0) return wrong();
   const std::string prefix = std::string(kVersion) + ":";
   if (!text.starts_with(prefix)) return wrong();
   std::int64_t id = 0;

@@ -45,10 +45,13 @@ wire::PayloadCodec AnswerCodec(const Call& call) {
                                                 : wire::PayloadCodec::kMsgPack;
 }
 
-Answer DocumentAnswer(const Call& call, const types::Document& document) {
-  const wire::PayloadCodec codec = AnswerCodec(call);
+Answer Render(const types::Document& document, wire::PayloadCodec codec) {
   return {codec, codec == wire::PayloadCodec::kJson ? types::ToJson(document)
                                                     : types::ToMsgPack(document)};
+}
+
+Answer DocumentAnswer(const Call& call, const types::Document& document) {
+  return Render(document, AnswerCodec(call));
 }
 
 }  // namespace molt::worker

@@ -38,5 +38,7 @@ Async<Answer> RunOffloadTable(CallPtr call);
 // codec is neither JSON nor MsgPack is answered on the wire's.
 [[nodiscard]] Answer DocumentAnswer(const Call& call, const types::Document& document);
 [[nodiscard]] wire::PayloadCodec AnswerCodec(const Call& call);
+// Precondition: the codec is JSON or MsgPack.
+[[nodiscard]] Answer Render(const types::Document& document, wire::PayloadCodec codec);
 
 }  // namespace molt::worker

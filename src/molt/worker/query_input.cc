@@ -6,6 +6,7 @@
 
 #include "molt/query/serialize.h"
 #include "molt/wire/frame.h"
+#include "molt/worker/fields.h"
 #include "molt/worker/named_params.h"
 #include "molt/worker/value_types.h"
 
@@ -17,26 +18,6 @@ using types::Document;
 using types::Value;
 
 constexpr std::size_t kEnvelopeBytes = std::size_t{64} << 10;
-
-std::string Field(std::string_view name) { return "\"" + std::string(name) + "\" "; }
-
-// nullptr if it is absent, or null, which is the same.
-const Document* Given(const Document& map, std::string_view key) {
-  const Document* found = map.Find(key);
-  return found == nullptr || found->IsNull() ? nullptr : found;
-}
-
-auto Wrong(std::string_view key, std::string_view expected, const Document& got) {
-  return InvalidQuery(Field(key) + "must be " + std::string(expected) + ", not " +
-                      std::string(got.KindName()));
-}
-
-Result<std::optional<std::string>> Text(const Document& map, std::string_view key) {
-  const Document* found = Given(map, key);
-  if (found == nullptr) return std::nullopt;
-  if (const std::string* text = found->AsString()) return *text;
-  return Wrong(key, "a string", *found);
-}
 
 Result<std::vector<Value>> ReadPositional(const Document::Array& array) {
   std::vector<Value> values;

@@ -9,25 +9,6 @@ namespace {
 
 using Clock = Deadline::Clock;
 
-std::int64_t MicrosSince(Clock::time_point begin) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count();
-}
-
-// The context of what runs on the alias: it waits in this thread's reactor if it can.
-engine::RequestContext ContextOn(const Call& call, const Alias& alias) {
-  engine::RequestContext context(alias.database->WithDefaults(call.Context()));
-  if (alias.database->IsAsynchronous()) context.reactor = &call.server.reactor();
-  return context;
-}
-
-Async<std::unique_ptr<engine::EncodedStream>> OpenStream(std::shared_ptr<engine::Database> database,
-                                                         engine::Source source,
-                                                         engine::EncodeSpec spec,
-                                                         engine::RequestContext context) {
-  co_return co_await engine::EncodedStream::Open(std::move(database), std::move(source), spec,
-                                                 std::move(context));
-}
-
 // Keeps the stream alive while it is read, wherever that is.
 Async<std::string> NextPiece(std::shared_ptr<engine::EncodedStream> stream,
                              engine::RequestContext context) {
@@ -62,7 +43,8 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
   Gate::Pass none;
   auto opened = co_await call->server.RunOn<std::unique_ptr<engine::EncodedStream>>(
       alias, std::move(none),
-      OpenStream(alias.database, std::move(input.source), input.spec, context), context, false);
+      engine::EncodedStream::Open(alias.database, std::move(input.source), input.spec, context),
+      context, false);
   if (!opened) co_return Fail(std::move(opened).error());
   const std::shared_ptr<engine::EncodedStream> stream = std::move(*opened);
   while (true) {
@@ -83,6 +65,12 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
 }
 
 }  // namespace
+
+engine::RequestContext ContextOn(const Call& call, const Alias& alias) {
+  engine::RequestContext context(alias.database->WithDefaults(call.Context()));
+  if (alias.database->IsAsynchronous()) context.reactor = &call.server.reactor();
+  return context;
+}
 
 wire::Metrics::Database& DatabaseMetrics(Call& call, const QueryInput& input) {
   wire::Metrics::Database& metrics = call.metrics.database.emplace();

@@ -15,6 +15,9 @@ Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Sourc
                                        engine::EncodeSpec spec);
 Async<engine::Batches> FetchFor(CallPtr call, Alias& alias, engine::Source source);
 
+// The context of what runs on the alias: it waits in this thread's reactor if it can.
+engine::RequestContext ContextOn(const Call& call, const Alias& alias);
+
 // What the reply will say of the pool, and of the query.
 void CountPool(Call& call, const Alias& alias);
 wire::Metrics::Database& DatabaseMetrics(Call& call, const QueryInput& input);

@@ -35,10 +35,10 @@ engine::DatabaseOptions DatabaseOptionsOf(const AliasOptions& alias, std::size_t
 
 asio::awaitable<void> After(Reactor& reactor, std::chrono::milliseconds time,
                             std::function<void()> run) {
-  const auto never = std::make_shared<Event>();
   const Deadline deadline = Deadline::After(time);
   const CancelToken no_cancel;
-  [[maybe_unused]] const Wake wake = co_await Event::Wait(never, &reactor, deadline, no_cancel);
+  [[maybe_unused]] const Wake wake =
+      co_await WaitForFd(&reactor, -1, Interest::kRead, deadline, no_cancel);
   run();
 }
 

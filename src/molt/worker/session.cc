@@ -27,11 +27,6 @@ constexpr std::size_t kOutputBytesMax = std::size_t{8} << 20;
 constexpr std::chrono::seconds kLingerTime{2};
 constexpr std::chrono::milliseconds kHangUpPoll{50};
 
-std::int64_t MicrosSince(Deadline::Clock::time_point begin) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Clock::now() - begin)
-      .count();
-}
-
 std::size_t Unread(const std::string& output, std::size_t written) {
   return output.size() - written;
 }
@@ -319,10 +314,9 @@ asio::awaitable<void> Session::Linger([[maybe_unused]] std::shared_ptr<Session> 
   const Deadline linger = Deadline::After(kLingerTime);
   const CancelToken no_cancel;
   while (!is_closed_) {
-    const auto never = std::make_shared<Event>();
     const Deadline next = Deadline::After(kHangUpPoll);
     [[maybe_unused]] const Wake wake =
-        co_await Event::Wait(never, &server_.reactor(), next, no_cancel);
+        co_await WaitForFd(&server_.reactor(), -1, Interest::kRead, next, no_cancel);
     if (is_closed_) break;
     if (HasHungUp(in_)) {
       CancelAll();

@@ -13,25 +13,11 @@
 #include "molt/db/sqlite/sqlite_errors.h"
 #include "molt/db/sqlite/sqlite_functions.h"
 #include "molt/db/sqlite/sqlite_printf.h"
+#include "molt/db/url.h"
 
 namespace molt::db::sqlite {
 
 namespace {
-
-// Percent-encodes what has a meaning in a URI.
-std::string EscapePath(std::string_view path) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string escaped;
-  for (const char c : path) {
-    if (c == '%' || c == '?' || c == '#') {
-      const auto byte = static_cast<unsigned char>(c);
-      escaped += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    } else {
-      escaped += c;
-    }
-  }
-  return escaped;
-}
 
 int OpenFlags(OpenAs as) {
   int flags =
@@ -103,7 +89,7 @@ Result<Location> Locate(const SqliteOptions& options) {
   std::error_code failure;
   const std::filesystem::path absolute = std::filesystem::absolute(options.path, failure);
   if (failure) return DatabaseError("cannot resolve the database's path: " + failure.message());
-  return Location{"file://" + EscapePath(absolute.string()), options.path, false};
+  return Location{"file://" + EncodeUrlPath(absolute.string()), options.path, false};
 }
 
 Result<DatabaseHandle> OpenHandle(const Location& location, OpenAs as, Guard& guard) {

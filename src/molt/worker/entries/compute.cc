@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "molt/worker/entry.h"
+#include "molt/worker/fields.h"
 
 namespace molt::worker {
 
@@ -10,8 +11,8 @@ namespace {
 using types::Document;
 
 Result<double> Number(const Document& payload, std::string_view key, double otherwise) {
-  const Document* value = payload.Find(key);
-  if (value == nullptr || value->IsNull()) return otherwise;
+  const Document* value = Given(payload, key);
+  if (value == nullptr) return otherwise;
   if (const auto number = value->AsDouble()) return *number;
   return InvalidQuery("\"" + std::string(key) + "\" must be a number");
 }

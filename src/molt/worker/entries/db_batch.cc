@@ -19,11 +19,13 @@ Document Refused(const Error& error) {
                        {"error", error.message}};
 }
 
-Async<engine::Encoded> RunOne(CallPtr call, const Document& query) {
+Async<Answer> RunOne(CallPtr call, const Document& query) {
   MOLT_CO_ASSIGN(QueryInput input, ReadQueryInput(query, call->server));
   if (input.allows_write) co_return InvalidQuery("db_batch only reads");
   input.spec.bytes_max = PayloadBytesMax(call->format);
-  co_return co_await FetchEncodedFor(call, *input.alias, std::move(input.source), input.spec);
+  MOLT_CO_ASSIGN(engine::Encoded encoded,
+                 co_await FetchEncodedFor(call, *input.alias, std::move(input.source), input.spec));
+  co_return Answer{CodecOf(input.spec.format), std::move(encoded.bytes)};
 }
 
 }  // namespace
@@ -40,28 +42,24 @@ Async<Answer> RunDbBatch(CallPtr call) {
   Document::Array answers;
   std::size_t bytes = 0;
   for (const Document& query : *queries->AsArray()) {
-    auto encoded = co_await RunOne(call, query);
+    auto answer = co_await RunOne(call, query);
     call->metrics = {};  // those of one query alone would mislead
-    if (!encoded) {
-      const ErrorCode code = encoded.error().code;
+    if (!answer) {
+      const ErrorCode code = answer.error().code;
       if (code == ErrorCode::kCancelled || code == ErrorCode::kTimeout) {
-        co_return Fail(std::move(encoded).error());
+        co_return Fail(std::move(answer).error());
       }
-      answers.push_back(Refused(encoded.error()));
+      answers.push_back(Refused(answer.error()));
       continue;
     }
-    bytes += encoded->bytes.size();
+    bytes += answer->payload.size();
     if (bytes > PayloadBytesMax(call->format)) {
       co_return InvalidQuery("the results together are larger than a reply can be");
     }
-    const Document* format = query.Find("result_format");
-    const auto known = format == nullptr || format->AsString() == nullptr
-                           ? codec::ResultFormat::kJson
-                           : *codec::ResultFormatFromName(*format->AsString());
     answers.push_back(
         Document::Map{{"status", "Ok"},
-                      {"codec", wire::PayloadCodecName(CodecOf(known))},
-                      {"payload", Document(types::Bytes{std::move(encoded->bytes)})}});
+                      {"codec", wire::PayloadCodecName(answer->codec)},
+                      {"payload", Document(types::Bytes{std::move(answer->payload)})}});
   }
   co_return DocumentAnswer(*call, Document(std::move(answers)));
 }

@@ -22,8 +22,7 @@ Async<Answer> RunDbExec(CallPtr call) {
   }
   wire::Metrics::Database& metrics = DatabaseMetrics(*call, input);
 
-  engine::RequestContext context(alias.database->WithDefaults(call->Context()));
-  if (alias.database->IsAsynchronous()) context.reactor = &call->server.reactor();
+  const engine::RequestContext context = ContextOn(*call, alias);
   auto pass = co_await alias.gate.Enter(context.deadline, context.cancel);
   if (!pass) co_return Fail(std::move(pass).error());
   // To its end, whatever happens: the answer says whether it was done.
@@ -38,11 +37,7 @@ Async<Answer> RunDbExec(CallPtr call) {
   if (result.last_insert_id) {
     map.emplace_back("last_insert_id", types::Document(*result.last_insert_id));
   }
-  const types::Document document(std::move(map));
-  Answer answer;
-  answer.codec = CodecOf(input.spec.format);
-  answer.payload = answer.codec == wire::PayloadCodec::kJson ? types::ToJson(document)
-                                                             : types::ToMsgPack(document);
+  Answer answer = Render(types::Document(std::move(map)), CodecOf(input.spec.format));
   metrics.bytes_out = static_cast<std::int64_t>(answer.payload.size());
   CountPool(*call, alias);
   co_return answer;

@@ -13,6 +13,7 @@
 #include "molt/types/msgpack_out.h"
 #include "molt/worker/cursor.h"
 #include "molt/worker/entry.h"
+#include "molt/worker/fields.h"
 #include "molt/worker/run_query.h"
 
 namespace molt::worker {
@@ -39,29 +40,24 @@ struct Input {
   std::optional<std::int64_t> after;
 };
 
-Result<std::string> Text(const Document& payload, std::string_view key) {
-  const Document* value = payload.Find(key);
-  if (value == nullptr || value->IsNull()) return std::string();
-  if (const std::string* text = value->AsString()) return *text;
-  return InvalidQuery("\"" + std::string(key) + "\" must be a string");
-}
-
 Result<Input> ReadInput(const Document& payload, std::string_view cursor_key) {
   Input input;
   const Document* user = payload.Find("user_id");
   const auto user_id = user == nullptr ? std::nullopt : user->AsInt64();
   if (!user_id) return InvalidQuery("\"user_id\" must be an integer");
   input.user_id = *user_id;
-  MOLT_ASSIGN(input.title_part, Text(payload, "q"));
-  MOLT_ASSIGN(input.status, Text(payload, "status"));
-  if (const Document* limit = payload.Find("limit"); limit != nullptr && !limit->IsNull()) {
+  MOLT_ASSIGN(auto title_part, Text(payload, "q"));
+  MOLT_ASSIGN(auto status, Text(payload, "status"));
+  input.title_part = std::move(title_part).value_or("");
+  input.status = std::move(status).value_or("");
+  if (const Document* limit = Given(payload, "limit")) {
     const auto count = limit->AsInt64();
     if (!count || *count < 0) return InvalidQuery("\"limit\" must be an integer, 0 or more");
     input.limit = std::min(*count, kLimitMax);
   }
-  MOLT_ASSIGN(const std::string cursor, Text(payload, "cursor"));
-  if (!cursor.empty()) {
-    MOLT_ASSIGN(input.after, ReadCursor(cursor, cursor_key));
+  MOLT_ASSIGN(const auto cursor, Text(payload, "cursor"));
+  if (cursor && !cursor->empty()) {
+    MOLT_ASSIGN(input.after, ReadCursor(*cursor, cursor_key));
   }
   return input;
 }

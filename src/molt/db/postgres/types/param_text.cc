@@ -39,12 +39,8 @@ struct AppendText {
   }
   bool operator()(const std::string& v) const { return Put(v); }
   bool operator()(const types::Bytes& v) const {
-    static constexpr char kHex[] = "0123456789abcdef";
     out += "\\x";
-    for (const char c : v.data) {
-      out += kHex[static_cast<unsigned char>(c) >> 4];
-      out += kHex[static_cast<unsigned char>(c) & 15];
-    }
+    types::AppendHex(v.data, out);
     return true;
   }
   bool operator()(types::Date v) const {
