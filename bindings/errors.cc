@@ -20,6 +20,10 @@ const char* ExceptionName(ErrorCode code) {
       return "DatabaseError";
     case ErrorCode::kClosed:
       return "ClosedError";
+    case ErrorCode::kUnavailable:
+      return "WorkerUnavailableError";
+    case ErrorCode::kProtocol:
+      return "ProtocolError";
     case ErrorCode::kInternal:
       return "MoltError";
   }

@@ -16,8 +16,10 @@ from ._errors import (
     DatabaseError,
     InvalidQueryError,
     MoltError,
+    ProtocolError,
     TimeoutError,
     UnsupportedError,
+    WorkerUnavailableError,
 )
 from ._logic import and_, not_, or_
 from ._molt import (
@@ -55,6 +57,7 @@ __all__ = [
     "MoltError",
     "Ordering",
     "Pending",
+    "ProtocolError",
     "Query",
     "Range",
     "Raw",
@@ -66,6 +69,7 @@ __all__ = [
     "TimeoutError",
     "Transaction",
     "UnsupportedError",
+    "WorkerUnavailableError",
     "and_",
     "configure",
     "connect",

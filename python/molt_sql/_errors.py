@@ -41,5 +41,13 @@ class DatabaseError(MoltError):
         return type(self), (str(self), self.code)
 
 
+class WorkerUnavailableError(MoltError):
+    """No worker answers, or it went away while it had the request; a write may have been done."""
+
+
+class ProtocolError(MoltError):
+    """The other side answered something that is no answer: another program, or a newer version."""
+
+
 class ClosedError(MoltError):
     """The database or stream was closed, or belongs to the parent of this process."""

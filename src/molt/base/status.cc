@@ -1,27 +1,26 @@
 #include "molt/base/status.h"
 
+#include <array>
+#include <cstddef>
+
 namespace molt {
 
-std::string_view ErrorCodeName(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kInvalidQuery:
-      return "InvalidQuery";
-    case ErrorCode::kUnsupported:
-      return "Unsupported";
-    case ErrorCode::kBusy:
-      return "Busy";
-    case ErrorCode::kTimeout:
-      return "Timeout";
-    case ErrorCode::kCancelled:
-      return "Cancelled";
-    case ErrorCode::kDatabase:
-      return "Database";
-    case ErrorCode::kClosed:
-      return "Closed";
-    case ErrorCode::kInternal:
-      return "Internal";
+namespace {
+
+// In the order of the enumeration.
+constexpr std::array<std::string_view, 10> kNames = {
+    "InvalidQuery", "Unsupported", "Busy",        "Timeout",  "Cancelled",
+    "Database",     "Closed",      "Unavailable", "Protocol", "Internal"};
+
+}  // namespace
+
+std::string_view ErrorCodeName(ErrorCode code) { return kNames[static_cast<std::size_t>(code)]; }
+
+std::optional<ErrorCode> ErrorCodeFromName(std::string_view name) {
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (kNames[i] == name) return static_cast<ErrorCode>(i);
   }
-  return "Internal";
+  return std::nullopt;
 }
 
 }  // namespace molt

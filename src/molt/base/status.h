@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,10 +21,13 @@ enum class ErrorCode : std::uint8_t {
   kCancelled,     // the caller asked to stop
   kDatabase,      // the engine failed: I/O, corruption, a constraint
   kClosed,        // the database or stream was closed, or belongs to a parent process
+  kUnavailable,   // no worker answers, or it went away with the request
+  kProtocol,      // the other side does not keep to the protocol
   kInternal,      // a bug here
 };
 
 [[nodiscard]] std::string_view ErrorCodeName(ErrorCode code);
+[[nodiscard]] std::optional<ErrorCode> ErrorCodeFromName(std::string_view name);
 
 struct [[nodiscard]] Error {
   ErrorCode code = ErrorCode::kInternal;
@@ -58,6 +62,12 @@ inline auto DatabaseError(std::string message, std::string sqlstate = {}) {
 }
 inline auto Closed(std::string message) {
   return tl::unexpected(Error{ErrorCode::kClosed, std::move(message), {}, false});
+}
+inline auto Unavailable(std::string message) {
+  return tl::unexpected(Error{ErrorCode::kUnavailable, std::move(message), {}, true});
+}
+inline auto Protocol(std::string message) {
+  return tl::unexpected(Error{ErrorCode::kProtocol, std::move(message), {}, false});
 }
 inline auto Internal(std::string message) {
   return tl::unexpected(Error{ErrorCode::kInternal, std::move(message), {}, false});

@@ -24,6 +24,8 @@ std::unique_ptr<Encoder> MakeEncoder(ResultFormat format, const EncodeOptions& o
       return MakeCsvEncoder();
     case ResultFormat::kArrowIpc:
       return MakeArrowIpcEncoder(options);
+    case ResultFormat::kColumns:
+      return MakeColumnsEncoder();
   }
   return nullptr;  // all are above
 }

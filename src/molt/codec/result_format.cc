@@ -8,8 +8,8 @@ namespace molt::codec {
 namespace {
 
 // In the order of the enumeration.
-constexpr std::array<std::string_view, 6> kNames = {"json",  "msgpack", "json_rows",
-                                                    "jsonl", "csv",     "arrow_ipc"};
+constexpr std::array<std::string_view, 7> kNames = {"json", "msgpack",   "json_rows", "jsonl",
+                                                    "csv",  "arrow_ipc", "columns"};
 
 }  // namespace
 

@@ -14,9 +14,10 @@ enum class ResultFormat : std::uint8_t {
   kJsonLines,  // {"column": value, …} and a line feed, for each row
   kCsv,        // RFC 4180: CRLF, a header, NULL as nothing
   kArrowIpc,   // an Arrow stream
+  kColumns,    // the columns as they lie in memory (columns_format.h)
 };
 
-// "json", "msgpack", "json_rows", "jsonl", "csv", "arrow_ipc".
+// "json", "msgpack", "json_rows", "jsonl", "csv", "arrow_ipc", "columns".
 [[nodiscard]] std::string_view ResultFormatName(ResultFormat format);
 [[nodiscard]] std::optional<ResultFormat> ResultFormatFromName(std::string_view name);
 

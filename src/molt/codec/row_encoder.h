@@ -42,5 +42,6 @@ class RowEncoder : public Encoder {
 [[nodiscard]] std::unique_ptr<Encoder> MakeMsgPackEncoder();
 [[nodiscard]] std::unique_ptr<Encoder> MakeCsvEncoder();
 [[nodiscard]] std::unique_ptr<Encoder> MakeArrowIpcEncoder(const EncodeOptions& options);
+[[nodiscard]] std::unique_ptr<Encoder> MakeColumnsEncoder();
 
 }  // namespace molt::codec

@@ -10,6 +10,8 @@
 #include "molt/db/sqlite/sqlite_options.h"
 #include "molt/db/sqlite/sqlite_pool.h"
 #include "molt/db/url.h"
+#include "molt/db/worker/worker_pool.h"
+#include "molt/types/document.h"
 
 namespace molt::drivers {
 
@@ -62,6 +64,66 @@ Result<std::shared_ptr<db::Pool>> OpenPostgresUrl(const std::string& text,
   return db::postgres::OpenPostgres(postgres);
 }
 
+// molt+unix:///run/molt.sock?alias=reports
+Result<std::shared_ptr<db::Pool>> OpenWorkerSocket(const std::string& text,
+                                                   const PoolOptions& options) {
+  MOLT_ASSIGN(const db::Url url, db::ParseUrl(text));
+  if (!url.path.starts_with('/') && !text.substr(text.find("://") + 3).starts_with('/')) {
+    return InvalidQuery(
+        "the URL of a worker's socket has three slashes before an absolute path: "
+        "molt+unix:///run/molt.sock");
+  }
+  db::worker::WorkerOptions worker;
+  worker.connect_timeout = options.connect_timeout;
+  worker.endpoint.socket_path = "/" + url.path;
+  for (const auto& [key, value] : url.options) {
+    if (key != "alias") {
+      return InvalidQuery("molt+unix: the URL has an unknown option \"" + key +
+                          "\"; there is alias=NAME");
+    }
+    worker.alias = value;
+  }
+  return db::worker::OpenWorker(worker);
+}
+
+// molt+stdio:URL starts a worker for that database; molt+stdio: alone, or with ?config=FILE, one
+// that finds its databases as it does when it is started by hand.
+Result<std::shared_ptr<db::Pool>> OpenWorkerProcess(const std::string& text,
+                                                    const PoolOptions& options) {
+  const std::string rest = text.substr(text.find(':') + 1);
+  db::worker::WorkerOptions worker;
+  worker.connect_timeout = options.connect_timeout;
+  // It is ours alone, so what waits in its queue would wait here otherwise.
+  worker.endpoint.command = {options.worker_binary, "--stdio", "--max-queue", "1024"};
+  if (rest.empty() || rest.starts_with('?')) {
+    MOLT_ASSIGN(const db::Url url, db::ParseUrl("molt+stdio:///" + rest));
+    for (const auto& [key, value] : url.options) {
+      if (key == "alias") {
+        worker.alias = value;
+      } else if (key == "config") {
+        worker.endpoint.command.insert(worker.endpoint.command.end(), {"--config", value});
+      } else {
+        return InvalidQuery("molt+stdio: the URL has an unknown option \"" + key +
+                            "\"; there is alias=NAME and config=FILE");
+      }
+    }
+    return db::worker::OpenWorker(worker);
+  }
+  // By its environment, which others cannot read as they can a command line.
+  using types::Document;
+  const Document database = Document::Map{
+      {"url", Document(rest)},
+      {"write", Document(true)},
+      {"max_conns", Document(std::int64_t{options.max_connections})},
+      {"statement_cache_size", Document(static_cast<std::int64_t>(options.statement_cache_size))},
+      {"allow_superuser", Document(options.allow_superuser)}};
+  const Document databases = Document::Map{{worker.alias, database}};
+  worker.endpoint.environment = {{"MOLT_DATABASES", types::ToJson(databases)},
+                                 {"MOLT_DB_SQLITE_PATH", ""},
+                                 {"MOLT_DB_POSTGRES_DSN", ""}};
+  return db::worker::OpenWorker(worker);
+}
+
 struct Driver {
   std::string_view scheme;
   Result<std::shared_ptr<db::Pool>> (*open)(const std::string&, const PoolOptions&);
@@ -71,10 +133,13 @@ constexpr std::array kDrivers = {
     Driver{"sqlite", OpenSqliteUrl},
     Driver{"postgresql", OpenPostgresUrl},
     Driver{"postgres", OpenPostgresUrl},
+    Driver{"molt+unix", OpenWorkerSocket},
+    Driver{"molt+stdio", OpenWorkerProcess},
 };
 
 // Of a URL, in lower case. Keywords and values (host=… dbname=…) are what libpq takes as well.
 Result<std::string> SchemeOf(std::string_view text) {
+  if (text.starts_with("molt+stdio:")) return std::string("molt+stdio");
   const std::size_t end = text.find("://");
   if (end == std::string_view::npos && text.find('=') != std::string_view::npos) {
     return std::string("postgresql");
@@ -99,8 +164,9 @@ Result<std::shared_ptr<db::Pool>> OpenPool(const std::string& text, const PoolOp
   }
   return Unsupported("cannot connect to a \"" + scheme +
                      "\" database: this version runs queries on sqlite:///file.db, "
-                     "sqlite:///:memory: and postgresql://host/database, and compiles them for "
-                     "the others with .sql(dialect)");
+                     "sqlite:///:memory: and postgresql://host/database, or through a worker on "
+                     "molt+unix:///run/molt.sock and molt+stdio:URL, and compiles them for the "
+                     "others with .sql(dialect)");
 }
 
 }  // namespace molt::drivers

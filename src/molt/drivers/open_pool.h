@@ -22,6 +22,8 @@ struct PoolOptions {
   double max_idle = 600;
   double max_lifetime = 3600;
   bool allow_superuser = false;
+  // The program that molt+stdio starts.
+  std::string worker_binary = "molt-worker";
 };
 
 // InvalidQuery for a URL that is wrong, Unsupported for a kind of database that is not built in.

@@ -80,7 +80,7 @@ Async<std::shared_ptr<const query::Catalog>> Database::LoadCatalog(const query::
 }
 
 std::shared_ptr<const sql::CompiledQuery> Database::FindCompiled(const Source& source) {
-  if (const auto* native = std::get_if<NativeSql>(&source)) return natives_.Get(native->sql);
+  if (const auto* native = std::get_if<NativeSql>(&source)) return natives_.Get(*native);
   return cache_.Find(std::get<query::Query>(source));
 }
 
@@ -179,6 +179,11 @@ Async<db::ExecuteResult> Database::ExecuteMany(std::vector<query::Query> queries
     sets.push_back(std::move(prepared.params));
   }
   if (sets.empty()) co_return db::ExecuteResult{};
+  co_return co_await ExecuteSets(std::move(sql), std::move(sets), std::move(context));
+}
+
+Async<db::ExecuteResult> Database::ExecuteSets(std::string sql, db::ParamSets sets,
+                                               RequestContext context) {
   MOLT_CO_ASSIGN(const Held held, co_await Hold(db::Access::kWrite, context));
   co_return co_await held->ExecuteMany(sql, sets, context);
 }
@@ -190,8 +195,8 @@ Async<std::int64_t> Database::Insert(db::TableName table, std::vector<std::strin
   co_return co_await held->Insert(table, columns, *rows, context);
 }
 
-Async<std::string> Database::Explain(query::Query query, bool analyze, RequestContext context) {
-  MOLT_CO_ASSIGN(const Prepared prepared, co_await Prepare(query, context));
+Async<std::string> Database::Explain(Source source, bool analyze, RequestContext context) {
+  MOLT_CO_ASSIGN(const Prepared prepared, co_await Prepare(std::move(source), context));
   MOLT_CO_ASSIGN(const Held held, co_await Hold(db::Access::kRead, context));
   co_return co_await held->Explain(prepared.AsStatement(), analyze, context);
 }

@@ -126,9 +126,12 @@ class Database : public std::enable_shared_from_this<Database> {
   Async<db::ExecuteResult> Execute(Source source, RequestContext context);
   // Queries of one structure with different values, all or nothing.
   Async<db::ExecuteResult> ExecuteMany(std::vector<query::Query> queries, RequestContext context);
+  // A statement in the engine's own SQL, once for each set of values, all or nothing.
+  Async<db::ExecuteResult> ExecuteSets(std::string sql, db::ParamSets sets,
+                                       RequestContext context);
   Async<std::int64_t> Insert(db::TableName table, std::vector<std::string> columns,
                              std::shared_ptr<db::BatchSource> rows, RequestContext context);
-  Async<std::string> Explain(query::Query query, bool analyze, RequestContext context);
+  Async<std::string> Explain(Source source, bool analyze, RequestContext context);
   Async<types::Schema> DescribeTable(db::TableName table, RequestContext context);
   Async<std::vector<std::string>> TableNames(RequestContext context);
   Async<std::shared_ptr<Transaction>> Begin(db::TransactionOptions options, RequestContext context);

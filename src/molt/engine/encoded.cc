@@ -19,6 +19,7 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 db::BatchLimits LimitsFor(const EncodeSpec& spec) {
   db::BatchLimits limits;
   if (spec.rows_max >= 0) limits.rows_in_all = std::max<std::int64_t>(spec.rows_max, 1);
+  if (spec.batch_rows > 0) limits.rows = spec.batch_rows;
   return limits;
 }
 

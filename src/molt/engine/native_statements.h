@@ -7,6 +7,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "molt/engine/source.h"
 #include "molt/sql/compiler.h"
 
 namespace molt::engine {
@@ -14,14 +15,20 @@ namespace molt::engine {
 // By text. Thread-safe.
 class NativeStatements {
  public:
-  [[nodiscard]] std::shared_ptr<const sql::CompiledQuery> Get(const std::string& sql) {
+  [[nodiscard]] std::shared_ptr<const sql::CompiledQuery> Get(const NativeSql& native) {
     const std::lock_guard lock(mutex_);
-    if (const auto found = known_.find(sql); found != known_.end()) return found->second;
+    const auto found = known_.find(native.sql);
+    if (found != known_.end()) {
+      if (found->second->column_types == native.column_types) return found->second;
+      known_.erase(found);
+    }
     // All at once: what is in use comes back at once, and it is little that is lost.
     if (known_.size() >= kKnownMax) known_.clear();
     sql::CompiledQuery statement;
-    statement.sql = sql;
-    return known_.emplace(sql, std::make_shared<const sql::CompiledQuery>(std::move(statement)))
+    statement.sql = native.sql;
+    statement.column_types = native.column_types;
+    return known_
+        .emplace(native.sql, std::make_shared<const sql::CompiledQuery>(std::move(statement)))
         .first->second;
   }
 

@@ -14,6 +14,8 @@ namespace molt::engine {
 struct NativeSql {
   std::string sql;
   std::vector<types::Value> params;
+  // What is known of the result's columns, if whoever made the SQL knows: see db::Statement.
+  std::vector<types::LogicalType> column_types = {};
 };
 
 using Source = std::variant<NativeSql, query::Query>;

@@ -196,6 +196,22 @@ void WriteRequest(const Request& request, WireFormat format, std::string& out) {
   SetFrameLength(out, at);
 }
 
+void SetError(const Error& error, Response& response) {
+  response.status = StatusOf(error.code);
+  response.error = error.message;
+  response.error_code = ErrorCodeName(error.code);
+  response.sqlstate = error.sqlstate;
+}
+
+Error ErrorOf(const Response& response) {
+  Error error{CodeOf(response.status), response.error, response.sqlstate, false};
+  // A worker that says more closely what it was says no other status.
+  const auto code = ErrorCodeFromName(response.error_code);
+  if (code && StatusOf(*code) == response.status) error.code = *code;
+  error.retryable = error.code == ErrorCode::kBusy;
+  return error;
+}
+
 void WriteResponse(const Response& response, WireFormat format, std::string& out) {
   const std::size_t at = out.size();
   out.append(kFrameHeaderBytes, '\0');
@@ -206,6 +222,10 @@ void WriteResponse(const Response& response, WireFormat format, std::string& out
     WriteField("codec", Document(PayloadCodecName(response.codec)), out);
     WriteField("metrics", Document(MapOf(response.metrics)), out);
     WriteField("error", Document(response.error), out);
+    if (!response.error_code.empty()) {
+      WriteField("error_code", Document(response.error_code), out);
+      WriteField("sqlstate", Document(response.sqlstate), out);
+    }
     WriteField("entry", Document(response.entry), out);
     WriteField("compiled", Document(0), out);
     if (response.part) {
@@ -216,7 +236,7 @@ void WriteResponse(const Response& response, WireFormat format, std::string& out
     out += '}';
   } else {
     types::MsgPackOut to(out);
-    to.Map(response.part ? 10 : 8);
+    to.Map(8 + (response.part ? 2 : 0) + (response.error_code.empty() ? 0 : 2));
     to.String("request_id");
     to.Uint(response.request_id);
     to.String("status");
@@ -236,6 +256,12 @@ void WriteResponse(const Response& response, WireFormat format, std::string& out
         });
     to.String("error");
     to.String(response.error);
+    if (!response.error_code.empty()) {
+      to.String("error_code");
+      to.String(response.error_code);
+      to.String("sqlstate");
+      to.String(response.sqlstate);
+    }
     to.String("entry");
     to.String(response.entry);
     to.String("compiled");
@@ -272,6 +298,8 @@ Result<ReceivedResponse> ReadResponse(std::string_view body) {
       fields.Refuse("codec", "is unknown");
     }
     response.error = TextIfThere(envelope, "error");
+    response.error_code = TextIfThere(envelope, "error_code");
+    response.sqlstate = TextIfThere(envelope, "sqlstate");
     response.entry = TextIfThere(envelope, "entry");
     if (const Document* metrics = fields.Find("metrics"); metrics != nullptr && metrics->AsMap()) {
       received.metrics = *metrics->AsMap();
@@ -281,7 +309,7 @@ Result<ReceivedResponse> ReadResponse(std::string_view body) {
     }
     response.payload = TakePayload(envelope, format, fields);
   }
-  if (!problem.empty()) return Internal("the worker's reply cannot be read: " + problem);
+  if (!problem.empty()) return Protocol(problem);
   return received;
 }
 

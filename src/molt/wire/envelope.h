@@ -32,6 +32,8 @@ enum class ResponseStatus : std::uint8_t {
 [[nodiscard]] std::optional<ResponseStatus> ResponseStatusFromName(std::string_view name);
 // Total: every error has a status.
 [[nodiscard]] ResponseStatus StatusOf(ErrorCode code);
+// What a status says by itself. Precondition: not kOk.
+[[nodiscard]] ErrorCode CodeOf(ResponseStatus status);
 
 struct Request {
   std::uint64_t request_id = 0;
@@ -61,6 +63,9 @@ struct Response {
   std::string payload;
   Metrics metrics;
   std::string error;  // of every status but kOk
+  // Of these as well, if it is known more closely what went wrong: see Error.
+  std::string error_code;
+  std::string sqlstate;
   std::string entry;
   // Of one part of several.
   struct Part {
@@ -69,6 +74,10 @@ struct Response {
   };
   std::optional<Part> part;
 };
+// What went wrong, as a reply says it.
+void SetError(const Error& error, Response& response);
+// What a reply says went wrong. Precondition: its status is not kOk.
+[[nodiscard]] Error ErrorOf(const Response& response);
 // A frame, appended.
 void WriteResponse(const Response& response, WireFormat format, std::string& out);
 struct ReceivedResponse {

@@ -50,10 +50,29 @@ ResponseStatus StatusOf(ErrorCode code) {
       return ResponseStatus::kCancelled;
     case ErrorCode::kDatabase:
     case ErrorCode::kClosed:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kProtocol:
     case ErrorCode::kInternal:
       break;
   }
   return ResponseStatus::kInternalError;
+}
+
+ErrorCode CodeOf(ResponseStatus status) {
+  switch (status) {
+    case ResponseStatus::kInvalidInput:
+      return ErrorCode::kInvalidQuery;
+    case ResponseStatus::kBusy:
+      return ErrorCode::kBusy;
+    case ResponseStatus::kTimeout:
+      return ErrorCode::kTimeout;
+    case ResponseStatus::kCancelled:
+      return ErrorCode::kCancelled;
+    case ResponseStatus::kOk:
+    case ResponseStatus::kInternalError:
+      break;
+  }
+  return ErrorCode::kInternal;
 }
 
 }  // namespace molt::wire

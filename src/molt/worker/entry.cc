@@ -9,10 +9,17 @@ namespace molt::worker {
 namespace {
 
 constexpr std::array kEntries = {
-    Entry{"health", RunHealth},          Entry{"__hello__", RunHello},
-    Entry{"db_query", RunDbQuery, true}, Entry{"db_exec", RunDbExec, true},
-    Entry{"db_batch", RunDbBatch, true}, Entry{"list_items", RunListItems},
-    Entry{"compute", RunCompute},        Entry{"offload_table", RunOffloadTable},
+    Entry{"health", RunHealth},
+    Entry{"__hello__", RunHello},
+    Entry{"db_query", RunDbQuery, true},
+    Entry{"db_exec", RunDbExec, true},
+    Entry{"db_batch", RunDbBatch, true},
+    Entry{"db_tables", RunDbTables, true},
+    Entry{"db_describe", RunDbDescribe, true},
+    Entry{"db_explain", RunDbExplain, true},
+    Entry{"list_items", RunListItems},
+    Entry{"compute", RunCompute},
+    Entry{"offload_table", RunOffloadTable},
 };
 constexpr Entry kNamedQuery = {"a named query", RunNamedQuery};
 

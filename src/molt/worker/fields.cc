@@ -21,4 +21,11 @@ Result<std::optional<std::string>> Text(const Document& map, std::string_view ke
   return Wrong(key, "a string", *found);
 }
 
+Result<bool> Flag(const Document& map, std::string_view key) {
+  const Document* found = Given(map, key);
+  if (found == nullptr) return false;
+  if (const auto flag = found->AsBool()) return *flag;
+  return Wrong(key, "true or false", *found);
+}
+
 }  // namespace molt::worker

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "molt/codec/columns_format.h"
 #include "molt/query/serialize.h"
 #include "molt/wire/frame.h"
 #include "molt/worker/fields.h"
@@ -18,6 +19,7 @@ using types::Document;
 using types::Value;
 
 constexpr std::size_t kEnvelopeBytes = std::size_t{64} << 10;
+constexpr std::size_t kEncodedValuesMax = std::size_t{1} << 20;
 
 Result<std::vector<Value>> ReadPositional(const Document::Array& array) {
   std::vector<Value> values;
@@ -30,6 +32,15 @@ Result<std::vector<Value>> ReadPositional(const Document::Array& array) {
     }
     values.push_back(std::move(*value));
   }
+  return values;
+}
+
+// As columns_value.cc has them, one after the other.
+Result<std::vector<Value>> ReadEncoded(std::string_view bytes) {
+  codec::ColumnsReader in(bytes, kEncodedValuesMax);
+  std::vector<Value> values;
+  while (!in.IsAtEnd()) values.push_back(in.Value());
+  if (in.is_spoiled()) return InvalidQuery("\"params.values\" are not encoded as they must be");
   return values;
 }
 
@@ -54,21 +65,43 @@ Result<NamedValues> ReadNamed(const Document::Array& array) {
 Result<engine::NativeSql> ReadSql(const std::string& sql, const Document& payload,
                                   const Alias& alias) {
   const Document* params = Given(payload, "params");
-  if (params == nullptr) return engine::NativeSql{sql, {}};
+  if (params == nullptr) return engine::NativeSql{sql, {}, {}};
   if (params->AsMap() == nullptr) return Wrong("params", "a map", *params);
   MOLT_ASSIGN(const auto mode, Text(*params, "mode"));
   const Document* values = Given(*params, "values");
+  if (mode == "encoded") {
+    const types::Bytes* bytes = values == nullptr ? nullptr : values->AsBytes();
+    if (bytes == nullptr) return InvalidQuery("\"params.values\" of encoded params must be bytes");
+    MOLT_ASSIGN(auto list, ReadEncoded(bytes->data));
+    return engine::NativeSql{sql, std::move(list), {}};
+  }
   if (values == nullptr || values->AsArray() == nullptr) {
     return InvalidQuery("\"params.values\" must be an array");
   }
   if (mode == "positional") {
     MOLT_ASSIGN(auto list, ReadPositional(*values->AsArray()));
-    return engine::NativeSql{sql, std::move(list)};
+    return engine::NativeSql{sql, std::move(list), {}};
   }
-  if (mode != "named") return InvalidQuery("\"params.mode\" must be positional or named");
+  if (mode != "named") {
+    return InvalidQuery("\"params.mode\" must be positional, named or encoded");
+  }
   MOLT_ASSIGN(NamedValues named, ReadNamed(*values->AsArray()));
   MOLT_ASSIGN(Positional made, ToPositional(sql, std::move(named), PlaceholderMark(alias)));
-  return engine::NativeSql{std::move(made.sql), std::move(made.params)};
+  return engine::NativeSql{std::move(made.sql), std::move(made.params), {}};
+}
+
+Result<std::vector<types::LogicalType>> ReadColumnTypes(const Document& payload) {
+  std::vector<types::LogicalType> types;
+  const Document* names = Given(payload, "column_types");
+  if (names == nullptr) return types;
+  if (names->AsArray() == nullptr) return Wrong("column_types", "an array", *names);
+  for (const Document& name : *names->AsArray()) {
+    const auto type =
+        name.AsString() == nullptr ? std::nullopt : types::TypeFromName(*name.AsString());
+    if (!type) return InvalidQuery("\"column_types\" must be an array of names of types");
+    types.push_back(*type);
+  }
+  return types;
 }
 
 Result<engine::Source> ReadSource(const Document& payload, const Alias& alias) {
@@ -80,6 +113,7 @@ Result<engine::Source> ReadSource(const Document& payload, const Alias& alias) {
   }
   if (sql) {
     MOLT_ASSIGN(engine::NativeSql native, ReadSql(*sql, payload, alias));
+    MOLT_ASSIGN(native.column_types, ReadColumnTypes(payload));
     return engine::Source(std::move(native));
   }
   if (Given(payload, "params") != nullptr) {
@@ -98,13 +132,18 @@ Result<engine::EncodeSpec> ReadSpec(const Document& payload, const Server& serve
     if (!count || *count < 0) return Wrong("max_rows", "an integer, 0 or more", *rows);
     spec.rows_max = *count;
   }
+  if (const Document* rows = Given(payload, "batch_rows")) {
+    const auto count = rows->AsInt64();
+    if (!count || *count < 1) return Wrong("batch_rows", "an integer, 1 or more", *rows);
+    spec.batch_rows = *count;
+  }
   MOLT_ASSIGN(const auto format, Text(payload, "result_format"));
   if (format) {
     const auto known = codec::ResultFormatFromName(*format);
     if (!known) {
       return InvalidQuery(
-          "\"result_format\" must be json, msgpack, arrow_ipc, json_rows, jsonl or "
-          "csv, not \"" +
+          "\"result_format\" must be json, msgpack, arrow_ipc, json_rows, jsonl, csv or "
+          "columns, not \"" +
           *format + "\"");
     }
     spec.format = *known;
@@ -152,6 +191,7 @@ wire::PayloadCodec CodecOf(codec::ResultFormat format) {
       return wire::PayloadCodec::kArrowIpc;
     case codec::ResultFormat::kJsonLines:
     case codec::ResultFormat::kCsv:
+    case codec::ResultFormat::kColumns:
       break;
   }
   return wire::PayloadCodec::kRaw;
@@ -162,6 +202,17 @@ std::size_t PayloadBytesMax(wire::WireFormat format) {
   return format == wire::WireFormat::kJson ? bytes / 4 * 3 : bytes;
 }
 
+Result<db::ParamSets> ReadParamSets(std::string_view bytes) {
+  codec::ColumnsReader in(bytes, kEncodedValuesMax);
+  db::ParamSets sets;
+  while (!in.IsAtEnd()) {
+    std::vector<Value>& set = sets.emplace_back(in.Count(1));
+    for (Value& value : set) value = in.Value();
+  }
+  if (in.is_spoiled()) return InvalidQuery("\"param_sets\" are not encoded as they must be");
+  return sets;
+}
+
 Result<QueryInput> ReadQueryInput(const Document& payload, Server& server) {
   if (payload.AsMap() == nullptr) return InvalidQuery("the payload must be a map");
   QueryInput input;
@@ -169,11 +220,7 @@ Result<QueryInput> ReadQueryInput(const Document& payload, Server& server) {
   MOLT_ASSIGN(input.alias, server.FindAlias(alias.value_or("default")));
   MOLT_ASSIGN(input.source, ReadSource(payload, *input.alias));
   MOLT_ASSIGN(input.spec, ReadSpec(payload, server, *input.alias));
-  if (const Document* allow = Given(payload, "allow_write")) {
-    const auto flag = allow->AsBool();
-    if (!flag) return Wrong("allow_write", "true or false", *allow);
-    input.allows_write = *flag;
-  }
+  MOLT_ASSIGN(input.allows_write, Flag(payload, "allow_write"));
   MOLT_ASSIGN(auto tag, Text(payload, "tag"));
   input.tag = std::move(tag).value_or("");
   if (const auto* native = std::get_if<engine::NativeSql>(&input.source)) {

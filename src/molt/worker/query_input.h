@@ -27,6 +27,10 @@ struct QueryInput {
 // InvalidQuery, naming the field.
 [[nodiscard]] Result<QueryInput> ReadQueryInput(const types::Document& payload, Server& server);
 
+// Of db_exec: for each time the statement is to run, how many values and they themselves, encoded
+// as codec/columns_value.cc has them.
+[[nodiscard]] Result<db::ParamSets> ReadParamSets(std::string_view bytes);
+
 // One value as contract has it: plain, or {"value": …, "type": …}.
 [[nodiscard]] Result<types::Value> ReadParam(const types::Document& document);
 

@@ -233,6 +233,11 @@ template Async<std::unique_ptr<engine::EncodedStream>> Server::RunOn(
     bool);
 template Async<std::string> Server::RunOn(Alias&, Gate::Pass, Async<std::string>,
                                           engine::RequestContext, bool);
+template Async<types::Schema> Server::RunOn(Alias&, Gate::Pass, Async<types::Schema>,
+                                            engine::RequestContext, bool);
+template Async<std::vector<std::string>> Server::RunOn(Alias&, Gate::Pass,
+                                                       Async<std::vector<std::string>>,
+                                                       engine::RequestContext, bool);
 template Async<db::ExecuteResult> Server::RunOn(Alias&, Gate::Pass, Async<db::ExecuteResult>,
                                                 engine::RequestContext, bool);
 

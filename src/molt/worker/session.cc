@@ -226,8 +226,7 @@ void Session::Finish(const CallPtr& call, Result<Answer> result) {
     response.codec = result->codec;
     response.payload = std::move(result->payload);
   } else {
-    response.status = wire::StatusOf(result.error().code);
-    response.error = std::move(result.error().message);
+    wire::SetError(result.error(), response);
   }
   response.metrics = std::move(call->metrics);
   response.metrics.handler_us = MicrosSince(call->received);
@@ -242,9 +241,8 @@ void Session::Refuse(std::uint64_t id, const Error& error, const std::string& en
                      wire::WireFormat format) {
   wire::Response response;
   response.request_id = id;
-  response.status = wire::StatusOf(error.code);
-  response.error = error.message;
   response.entry = entry;
+  wire::SetError(error, response);
   Reply(response, format);
 }
 

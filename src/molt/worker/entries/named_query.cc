@@ -70,7 +70,7 @@ Async<Answer> RunNamedQuery(CallPtr call) {
     MOLT_CO_ASSIGN(Positional made,
                    ToPositional(named.sql, std::move(values), PlaceholderMark(*input.alias)));
     input.bytes_in = made.sql.size();
-    input.source = engine::NativeSql{std::move(made.sql), std::move(made.params)};
+    input.source = engine::NativeSql{std::move(made.sql), std::move(made.params), {}};
   }
   input.tag = call->request.entry;
   co_return co_await AnswerQuery(call, std::move(input));
