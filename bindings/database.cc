@@ -47,10 +47,11 @@ DatabaseHandle::~DatabaseHandle() {
 // The parent's handles, locks and threads: nothing of them can be touched here.
 void DatabaseHandle::Abandon() {
   if (database_) new std::shared_ptr<engine::Database>(std::move(database_));
+  if (client_) new std::shared_ptr<client::Client>(std::move(client_));
 }
 
 void DatabaseHandle::Open() {
-  Result<std::shared_ptr<db::Pool>> pool = [&] {
+  Result<drivers::Opened> opened = [&] {
     const nb::gil_scoped_release release;
     return drivers::OpenPool(url_, options_);
   }();
@@ -59,7 +60,9 @@ void DatabaseHandle::Open() {
   // As many as can work at a time; a blocking driver has one connection that writes as well.
   options.threads =
       static_cast<std::size_t>(std::max(options_.max_readers, options_.max_connections)) + 1;
-  database_ = std::make_shared<engine::Database>(ValueOrRaise(std::move(pool)), options);
+  const drivers::Opened made = ValueOrRaise(std::move(opened));
+  database_ = std::make_shared<engine::Database>(made.pool, options);
+  client_ = made.client;
   fork_generation_ = fork_generation;
 }
 
@@ -67,6 +70,12 @@ engine::Database& DatabaseHandle::Get() {
   if (closed_) Raise({ErrorCode::kClosed, "the database " + shown_url_ + " is closed", {}, false});
   if (fork_generation_ != fork_generation) Reopen();
   return *database_;
+}
+
+std::shared_ptr<client::Client> DatabaseHandle::GetClient() {
+  Get();
+  if (!client_) RaiseInvalid("no worker is behind " + shown_url_ + "; there is no entry to call");
+  return client_;
 }
 
 // By the first of the child's threads that asks; the others wait.
@@ -107,7 +116,7 @@ void BindDatabase(nb::module_& m) {
          [](DatabaseHandle* self, const std::string& url, std::optional<double> timeout,
             int max_readers, std::int64_t statement_cache_size, int max_connections,
             int min_connections, double connect_timeout, double max_wait, double max_idle,
-            double max_lifetime, bool allow_superuser) {
+            double max_lifetime, bool allow_superuser, const std::string& worker_binary) {
            if (max_readers < 1) RaiseInvalid("max_readers must be at least 1");
            if (statement_cache_size < 0) RaiseInvalid("statement_cache_size must not be negative");
            if (max_connections < 1) RaiseInvalid("max_connections must be at least 1");
@@ -125,19 +134,20 @@ void BindDatabase(nb::module_& m) {
            options.max_idle = max_idle;
            options.max_lifetime = max_lifetime;
            options.allow_superuser = allow_superuser;
+           options.worker_binary = worker_binary;
            new (self) DatabaseHandle(url, options);
          },
          nb::arg("url"), nb::kw_only(), nb::arg("timeout") = nb::none(), nb::arg("max_readers") = 4,
          nb::arg("statement_cache_size") = 256, nb::arg("max_connections") = 10,
          nb::arg("min_connections") = 0, nb::arg("connect_timeout") = 10.0,
          nb::arg("max_wait") = 30.0, nb::arg("max_idle") = 600.0, nb::arg("max_lifetime") = 3600.0,
-         nb::arg("allow_superuser") = false,
+         nb::arg("allow_superuser") = false, nb::arg("worker_binary") = "molt-worker",
          nb::sig("def __init__(self, url: str, *, timeout: float | None = None,"
                  " max_readers: int = 4, statement_cache_size: int = 256,"
                  " max_connections: int = 10, min_connections: int = 0,"
                  " connect_timeout: float = 10.0, max_wait: float = 30.0,"
                  " max_idle: float = 600.0, max_lifetime: float = 3600.0,"
-                 " allow_superuser: bool = False) -> None"))
+                 " allow_superuser: bool = False, worker_binary: str = 'molt-worker') -> None"))
       .def_prop_ro("url", &DatabaseHandle::url, "The URL, without a password.")
       .def_prop_ro(
           "dialect", [](DatabaseHandle& self) { return std::string(self.Get().dialect().name); },

@@ -36,6 +36,8 @@ class DatabaseHandle {
   // Precondition: it was begun in this process.
   engine::Database& GetOpened() { return *database_; }
   void Close();
+  // Raises as Get() does, and InvalidQueryError if no worker is behind it.
+  std::shared_ptr<client::Client> GetClient();
   [[nodiscard]] const std::string& url() const { return shown_url_; }
   [[nodiscard]] bool IsClosed() const { return closed_; }
 
@@ -48,6 +50,7 @@ class DatabaseHandle {
   const std::string shown_url_;  // without a password
   const ConnectOptions options_;
   std::shared_ptr<engine::Database> database_;
+  std::shared_ptr<client::Client> client_;  // of a worker's
   std::uint64_t fork_generation_ = 0;
   std::mutex reopening_;  // never waited for with the GIL held
   bool closed_ = false;
@@ -65,5 +68,6 @@ struct Target {
 
 void BindDatabase(nb::module_& m);
 void BindTransactions(nb::module_& m);
+void BindWorker(nb::module_& m);
 
 }  // namespace molt::bindings

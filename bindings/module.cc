@@ -20,4 +20,5 @@ NB_MODULE(_molt, m) {
   BindDatabase(m);
   BindTransactions(m);
   BindQueries(m, table);
+  BindWorker(m);
 }

@@ -9,6 +9,8 @@
 
 namespace molt::bindings {
 
+template Async<db::ExecuteResult> RunInTurn(std::shared_ptr<Turn>, Async<db::ExecuteResult>);
+
 namespace {
 
 // A queue and the futures that wait for its numbers. All calls hold the GIL.

@@ -105,6 +105,9 @@ Async<T> RunInTurn(std::shared_ptr<Turn> turn, Async<T> request) {
   co_return co_await std::move(request);
 }
 
+// Used by several files: link-time optimization must see one frame of it.
+extern template Async<db::ExecuteResult> RunInTurn(std::shared_ptr<Turn>, Async<db::ExecuteResult>);
+
 class Pending {
  public:
   Pending(std::string name, nb::object target, std::optional<double> timeout);

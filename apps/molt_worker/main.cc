@@ -60,14 +60,14 @@ Result<worker::Manifest> LoadManifest(const std::string& file) {
 Result<worker::AliasOptions> OpenAlias(const DatabaseConfig& config, std::size_t threads) {
   drivers::PoolOptions options = config.pool;
   options.max_readers = static_cast<int>(threads) + 1;  // one for what is done at once
-  auto pool = drivers::OpenPool(config.url, options);
-  if (!pool) {
+  auto opened = drivers::OpenPool(config.url, options);
+  if (!opened) {
     return InvalidQuery("the database \"" + config.name + "\" (" + config.origin +
-                        ") cannot be opened: " + pool.error().message);
+                        ") cannot be opened: " + opened.error().message);
   }
   worker::AliasOptions alias;
   alias.name = config.name;
-  alias.pool = std::move(*pool);
+  alias.pool = std::move(opened->pool);
   alias.allows_writes = config.allows_writes;
   alias.running_max = alias.pool->IsBlocking()
                           ? threads

@@ -6,6 +6,7 @@ import typing
 
 from ._errors import InvalidQueryError, MoltError
 from ._molt import Database
+from ._worker import WORKER, worker_binary
 
 _lock = threading.Lock()
 _default: Database | None = None
@@ -38,6 +39,10 @@ def connect(
     `max_lifetime` in all. `statement_cache_size=0` is for poolers such as PgBouncer in transaction
     mode. Reads as a superuser are refused unless `allow_superuser` is set.
 
+    Through a worker: `molt+unix:///run/molt.sock?alias=reports` is a database of the worker that
+    listens there, `molt+stdio:URL` that of the URL behind a worker which is started, and owned, by
+    this process. Transactions, bulk inserts and parallel reads need the database itself.
+
     `timeout` is the deadline of requests that have none of their own.
     """
     try:
@@ -53,6 +58,7 @@ def connect(
             max_idle=max_idle,
             max_lifetime=max_lifetime,
             allow_superuser=allow_superuser,
+            worker_binary=worker_binary() if url.startswith("molt+stdio:") else WORKER,
         )
     except MoltError:
         # Error reporters show the variables of each frame, and this one may hold a password.

@@ -137,8 +137,8 @@ void Channel::Flush() {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) {
       const std::string why = std::strerror(errno);
-      return FailNow(Unavailable("the worker is gone: " + link_->EndOfProcess() + " (" + why + ")")
-                         .value());
+      return FailNow(
+          Unavailable("the worker is gone: " + link_->EndOfProcess() + " (" + why + ")").value());
     }
     if (sent_ > kForgetBytes) {
       output_.erase(0, sent_);
@@ -162,8 +162,8 @@ asio::awaitable<void> Channel::WriteRest(std::shared_ptr<Channel> self, Reactor&
   const Deadline none;
   const CancelToken no_cancel;
   while (true) {
-    [[maybe_unused]] const Wake wake = co_await WaitForFd(
-        &reactor, self->link_->fd_for_writing(), Interest::kWrite, none, no_cancel);
+    [[maybe_unused]] const Wake wake = co_await WaitForFd(&reactor, self->link_->fd_for_writing(),
+                                                          Interest::kWrite, none, no_cancel);
     const std::lock_guard lock(self->mutex_);
     self->Flush();
     if (self->output_.empty() || self->failure_) {

@@ -52,7 +52,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
     const std::uint64_t id_;
     // The rest is guarded by the channel's mutex.
     std::deque<wire::ReceivedResponse> replies_;
-    bool has_ended_ = false;         // its last reply has come
+    bool has_ended_ = false;        // its last reply has come
     std::shared_ptr<Event> waits_;  // of who waits and does not read
   };
   using ExchangePtr = std::unique_ptr<Exchange>;

@@ -142,8 +142,8 @@ Result<pid_t> Spawn(const Endpoint& endpoint, int end) {
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   // A group of its own: Ctrl-C at a terminal is for us, who end the worker by closing its stdin.
   posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(
-      &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   std::vector<std::string> command = endpoint.command;
   std::vector<std::string> environment = EnvironmentOf(endpoint);
   pid_t process = -1;

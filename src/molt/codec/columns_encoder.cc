@@ -15,8 +15,7 @@ void WriteType(const types::LogicalType& type, ColumnsWriter& out) {
   out.Number(type.scale);
   out.Number<std::uint8_t>(type.is_network() ? 1 : 0);
   out.Bytes(type.name());
-  const bool has_element =
-      type.id == types::TypeId::kList || type.id == types::TypeId::kRange;
+  const bool has_element = type.id == types::TypeId::kList || type.id == types::TypeId::kRange;
   out.Number<std::uint8_t>(has_element ? 1 : 0);
   if (has_element) WriteType(type.element(), out);
 }

@@ -17,8 +17,7 @@ namespace molt::drivers {
 
 namespace {
 
-Result<std::shared_ptr<db::Pool>> OpenSqliteUrl(const std::string& text,
-                                                const PoolOptions& options) {
+Result<Opened> OpenSqliteUrl(const std::string& text, const PoolOptions& options) {
   MOLT_ASSIGN(const db::Url url, db::ParseUrl(text));
   // "sqlite://app.db" would otherwise be taken for a path; its host would be "app.db".
   if (!text.substr(text.find("://") + 3).starts_with('/')) {
@@ -49,8 +48,7 @@ Result<std::shared_ptr<db::Pool>> OpenSqliteUrl(const std::string& text,
   return db::sqlite::OpenSqlite(sqlite);
 }
 
-Result<std::shared_ptr<db::Pool>> OpenPostgresUrl(const std::string& text,
-                                                  const PoolOptions& options) {
+Result<Opened> OpenPostgresUrl(const std::string& text, const PoolOptions& options) {
   db::postgres::PostgresOptions postgres;
   postgres.conninfo = db::postgres::NormalizeConninfo(text);
   postgres.connections_min = options.min_connections;
@@ -64,18 +62,24 @@ Result<std::shared_ptr<db::Pool>> OpenPostgresUrl(const std::string& text,
   return db::postgres::OpenPostgres(postgres);
 }
 
+Result<Opened> OpenWorker(client::Endpoint endpoint, const db::worker::WorkerOptions& options) {
+  const auto client = std::make_shared<client::Client>(std::move(endpoint));
+  MOLT_ASSIGN(std::shared_ptr<db::Pool> pool, db::worker::OpenWorker(client, options));
+  return Opened(std::move(pool), client);
+}
+
 // molt+unix:///run/molt.sock?alias=reports
-Result<std::shared_ptr<db::Pool>> OpenWorkerSocket(const std::string& text,
-                                                   const PoolOptions& options) {
+Result<Opened> OpenWorkerSocket(const std::string& text, const PoolOptions& options) {
   MOLT_ASSIGN(const db::Url url, db::ParseUrl(text));
   if (!url.path.starts_with('/') && !text.substr(text.find("://") + 3).starts_with('/')) {
     return InvalidQuery(
         "the URL of a worker's socket has three slashes before an absolute path: "
         "molt+unix:///run/molt.sock");
   }
+  client::Endpoint endpoint;
   db::worker::WorkerOptions worker;
   worker.connect_timeout = options.connect_timeout;
-  worker.endpoint.socket_path = "/" + url.path;
+  endpoint.socket_path = "/" + url.path;
   for (const auto& [key, value] : url.options) {
     if (key != "alias") {
       return InvalidQuery("molt+unix: the URL has an unknown option \"" + key +
@@ -83,31 +87,31 @@ Result<std::shared_ptr<db::Pool>> OpenWorkerSocket(const std::string& text,
     }
     worker.alias = value;
   }
-  return db::worker::OpenWorker(worker);
+  return OpenWorker(std::move(endpoint), worker);
 }
 
 // molt+stdio:URL starts a worker for that database; molt+stdio: alone, or with ?config=FILE, one
 // that finds its databases as it does when it is started by hand.
-Result<std::shared_ptr<db::Pool>> OpenWorkerProcess(const std::string& text,
-                                                    const PoolOptions& options) {
+Result<Opened> OpenWorkerProcess(const std::string& text, const PoolOptions& options) {
   const std::string rest = text.substr(text.find(':') + 1);
+  client::Endpoint endpoint;
   db::worker::WorkerOptions worker;
   worker.connect_timeout = options.connect_timeout;
   // It is ours alone, so what waits in its queue would wait here otherwise.
-  worker.endpoint.command = {options.worker_binary, "--stdio", "--max-queue", "1024"};
+  endpoint.command = {options.worker_binary, "--stdio", "--max-queue", "1024"};
   if (rest.empty() || rest.starts_with('?')) {
     MOLT_ASSIGN(const db::Url url, db::ParseUrl("molt+stdio:///" + rest));
     for (const auto& [key, value] : url.options) {
       if (key == "alias") {
         worker.alias = value;
       } else if (key == "config") {
-        worker.endpoint.command.insert(worker.endpoint.command.end(), {"--config", value});
+        endpoint.command.insert(endpoint.command.end(), {"--config", value});
       } else {
         return InvalidQuery("molt+stdio: the URL has an unknown option \"" + key +
                             "\"; there is alias=NAME and config=FILE");
       }
     }
-    return db::worker::OpenWorker(worker);
+    return OpenWorker(std::move(endpoint), worker);
   }
   // By its environment, which others cannot read as they can a command line.
   using types::Document;
@@ -118,22 +122,20 @@ Result<std::shared_ptr<db::Pool>> OpenWorkerProcess(const std::string& text,
       {"statement_cache_size", Document(static_cast<std::int64_t>(options.statement_cache_size))},
       {"allow_superuser", Document(options.allow_superuser)}};
   const Document databases = Document::Map{{worker.alias, database}};
-  worker.endpoint.environment = {{"MOLT_DATABASES", types::ToJson(databases)},
-                                 {"MOLT_DB_SQLITE_PATH", ""},
-                                 {"MOLT_DB_POSTGRES_DSN", ""}};
-  return db::worker::OpenWorker(worker);
+  endpoint.environment = {{"MOLT_DATABASES", types::ToJson(databases)},
+                          {"MOLT_DB_SQLITE_PATH", ""},
+                          {"MOLT_DB_POSTGRES_DSN", ""}};
+  return OpenWorker(std::move(endpoint), worker);
 }
 
 struct Driver {
   std::string_view scheme;
-  Result<std::shared_ptr<db::Pool>> (*open)(const std::string&, const PoolOptions&);
+  Result<Opened> (*open)(const std::string&, const PoolOptions&);
 };
 // One line a driver.
 constexpr std::array kDrivers = {
-    Driver{"sqlite", OpenSqliteUrl},
-    Driver{"postgresql", OpenPostgresUrl},
-    Driver{"postgres", OpenPostgresUrl},
-    Driver{"molt+unix", OpenWorkerSocket},
+    Driver{"sqlite", OpenSqliteUrl},         Driver{"postgresql", OpenPostgresUrl},
+    Driver{"postgres", OpenPostgresUrl},     Driver{"molt+unix", OpenWorkerSocket},
     Driver{"molt+stdio", OpenWorkerProcess},
 };
 
@@ -157,7 +159,7 @@ Result<std::string> SchemeOf(std::string_view text) {
 
 }  // namespace
 
-Result<std::shared_ptr<db::Pool>> OpenPool(const std::string& text, const PoolOptions& options) {
+Result<Opened> OpenPool(const std::string& text, const PoolOptions& options) {
   MOLT_ASSIGN(const std::string scheme, SchemeOf(text));
   for (const Driver& driver : kDrivers) {
     if (driver.scheme == scheme) return driver.open(text, options);

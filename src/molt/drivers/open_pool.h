@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "molt/base/status.h"
+#include "molt/client/client.h"
 #include "molt/db/pool.h"
 
 namespace molt::drivers {
@@ -26,8 +28,16 @@ struct PoolOptions {
   std::string worker_binary = "molt-worker";
 };
 
+struct Opened {
+  Opened() = default;
+  Opened(std::shared_ptr<db::Pool> opened,  // NOLINT(google-explicit-constructor): the usual case
+         std::shared_ptr<client::Client> over = nullptr)
+      : pool(std::move(opened)), client(std::move(over)) {}
+  std::shared_ptr<db::Pool> pool;
+  std::shared_ptr<client::Client> client;  // of a database that a worker serves
+};
+
 // InvalidQuery for a URL that is wrong, Unsupported for a kind of database that is not built in.
-[[nodiscard]] Result<std::shared_ptr<db::Pool>> OpenPool(const std::string& url,
-                                                         const PoolOptions& options);
+[[nodiscard]] Result<Opened> OpenPool(const std::string& url, const PoolOptions& options);
 
 }  // namespace molt::drivers

@@ -127,8 +127,7 @@ class Database : public std::enable_shared_from_this<Database> {
   // Queries of one structure with different values, all or nothing.
   Async<db::ExecuteResult> ExecuteMany(std::vector<query::Query> queries, RequestContext context);
   // A statement in the engine's own SQL, once for each set of values, all or nothing.
-  Async<db::ExecuteResult> ExecuteSets(std::string sql, db::ParamSets sets,
-                                       RequestContext context);
+  Async<db::ExecuteResult> ExecuteSets(std::string sql, db::ParamSets sets, RequestContext context);
   Async<std::int64_t> Insert(db::TableName table, std::vector<std::string> columns,
                              std::shared_ptr<db::BatchSource> rows, RequestContext context);
   Async<std::string> Explain(Source source, bool analyze, RequestContext context);

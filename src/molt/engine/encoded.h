@@ -15,9 +15,9 @@ namespace molt::engine {
 struct EncodeSpec {
   codec::ResultFormat format = codec::ResultFormat::kJson;
   codec::EncodeOptions options;
-  std::int64_t rows_max = -1;  // the result is cut after so many; below 0: it is not
+  std::int64_t rows_max = -1;   // the result is cut after so many; below 0: it is not
   std::int64_t batch_rows = 0;  // what is read at a time has so many at most; 0: the engine's usual
-  std::size_t bytes_max = 0;   // InvalidQuery if it would be longer; 0: no limit
+  std::size_t bytes_max = 0;    // InvalidQuery if it would be longer; 0: no limit
 };
 
 struct Encoded {

@@ -78,8 +78,8 @@ Async<std::unique_ptr<BatchStream>> WorkerConnection::Query(const Statement& sta
                                                             const ExecContext& context) {
   client::CallSpec spec = SpecOf("db_query", QueryPayload(alias_, statement, limits));
   spec.window = kWindow;
-  MOLT_CO_ASSIGN(auto call, co_await client::Client::Begin(client_, std::move(spec),
-                                                           PatienceOf(context)));
+  MOLT_CO_ASSIGN(auto call,
+                 co_await client::Client::Begin(client_, std::move(spec), PatienceOf(context)));
   auto stream = std::make_unique<WorkerStream>(std::move(call));
   MOLT_CO_RETURN_IF_ERROR(co_await stream->Fill(context));
   co_return stream;
@@ -88,8 +88,8 @@ Async<std::unique_ptr<BatchStream>> WorkerConnection::Query(const Statement& sta
 Async<ExecuteResult> WorkerConnection::Write(std::string payload, const ExecContext& context) {
   client::CallSpec spec = SpecOf("db_exec", std::move(payload));
   spec.is_read = false;
-  MOLT_CO_ASSIGN(const client::Reply reply, co_await client::Client::Ask(client_, std::move(spec),
-                                                                         PatienceOf(context)));
+  MOLT_CO_ASSIGN(const client::Reply reply,
+                 co_await client::Client::Ask(client_, std::move(spec), PatienceOf(context)));
   MOLT_CO_ASSIGN(const types::Document map, MapOf(reply));
   const types::Document* rows = map.Find("rows_affected");
   const types::Document* id = map.Find("last_insert_id");
@@ -115,8 +115,8 @@ Async<ExecuteResult> WorkerConnection::ExecuteMany(std::string_view sql, const P
 Async<types::Schema> WorkerConnection::DescribeTable(const TableName& table,
                                                      const ExecContext& context) {
   client::CallSpec spec = SpecOf("db_describe", DescribePayload(alias_, table));
-  MOLT_CO_ASSIGN(const client::Reply reply, co_await client::Client::Ask(client_, std::move(spec),
-                                                                         PatienceOf(context)));
+  MOLT_CO_ASSIGN(const client::Reply reply,
+                 co_await client::Client::Ask(client_, std::move(spec), PatienceOf(context)));
   codec::ColumnsDecoder decoder;
   std::vector<types::RecordBatchPtr> batches;
   MOLT_CO_RETURN_IF_ERROR(decoder.Add(reply.payload, batches));
@@ -126,8 +126,8 @@ Async<types::Schema> WorkerConnection::DescribeTable(const TableName& table,
 
 Async<std::vector<std::string>> WorkerConnection::TableNames(const ExecContext& context) {
   client::CallSpec spec = SpecOf("db_tables", AliasPayload(alias_));
-  MOLT_CO_ASSIGN(const client::Reply reply, co_await client::Client::Ask(client_, std::move(spec),
-                                                                         PatienceOf(context)));
+  MOLT_CO_ASSIGN(const client::Reply reply,
+                 co_await client::Client::Ask(client_, std::move(spec), PatienceOf(context)));
   MOLT_CO_ASSIGN(const types::Document map, MapOf(reply));
   const types::Document* tables = map.Find("tables");
   if (tables == nullptr || tables->AsArray() == nullptr) {
@@ -144,8 +144,8 @@ Async<std::vector<std::string>> WorkerConnection::TableNames(const ExecContext& 
 Async<std::string> WorkerConnection::Explain(const Statement& statement, bool analyze,
                                              const ExecContext& context) {
   client::CallSpec spec = SpecOf("db_explain", ExplainPayload(alias_, statement, analyze));
-  MOLT_CO_ASSIGN(const client::Reply reply, co_await client::Client::Ask(client_, std::move(spec),
-                                                                         PatienceOf(context)));
+  MOLT_CO_ASSIGN(const client::Reply reply,
+                 co_await client::Client::Ask(client_, std::move(spec), PatienceOf(context)));
   MOLT_CO_ASSIGN(const types::Document map, MapOf(reply));
   const types::Document* plan = map.Find("plan");
   if (plan == nullptr || plan->AsString() == nullptr) {

@@ -1,8 +1,9 @@
 #include "molt/db/worker/worker_pool.h"
 
 #include <array>
-#include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <mutex>
 #include <string_view>
 #include <utility>
 
@@ -23,13 +24,20 @@ class WorkerPool final : public Pool {
   ~WorkerPool() override { WorkerPool::Close(); }
 
   Async<Lease> Acquire(Access access, const ExecContext& context) override {
-    if (is_closed_) co_return Closed("the database is closed");
     if (context.cancel.IsCancelled()) co_return Cancelled("the request was cancelled");
+    if (alias_.empty()) co_return InvalidQuery("no database of the worker was named: ?alias=NAME");
+    const std::lock_guard lock(mutex_);
+    if (is_closed_) co_return Closed("the database is closed");
+    ++leased_;
     co_return Lease(shared_from_this(), std::make_unique<WorkerConnection>(client_, alias_),
                     access);
   }
-  // What is under way comes to its end.
-  void Close() override { is_closed_ = true; }
+  // What is under way comes to its end, and with it the client.
+  void Close() override {
+    const std::lock_guard lock(mutex_);
+    is_closed_ = true;
+    if (leased_ == 0) client_->Close();
+  }
   [[nodiscard]] bool IsBlocking() const override { return false; }
   [[nodiscard]] Reactor* BulkReactor() override { return &bulk_.Get(); }
   [[nodiscard]] std::string_view DialectName() const override { return dialect_; }
@@ -38,13 +46,18 @@ class WorkerPool final : public Pool {
  protected:
   void GiveBack(std::unique_ptr<Connection> connection, Access /*access*/) override {
     connection.reset();
+    const std::lock_guard lock(mutex_);
+    --leased_;
+    if (is_closed_ && leased_ == 0) client_->Close();
   }
 
  private:
   const std::shared_ptr<client::Client> client_;
   const std::string alias_;
   const std::string dialect_;
-  std::atomic<bool> is_closed_ = false;
+  std::mutex mutex_;  // guards the next two
+  std::size_t leased_ = 0;
+  bool is_closed_ = false;
   ReactorThread bulk_;
 };
 
@@ -67,6 +80,7 @@ Result<client::Reply> AskNow(std::shared_ptr<client::Client> client, client::Cal
 constexpr std::array<std::string_view, 3> kDialects = {"sqlite", "postgres", "duckdb"};
 
 Result<std::string> DialectOf(const client::Reply& hello, const std::string& alias) {
+  if (alias.empty()) return std::string(kDialects.front());  // nothing is compiled
   const auto document = types::ParseMsgPack(hello.payload);
   const types::Document* aliases = document ? document->Find("aliases") : nullptr;
   if (aliases == nullptr || aliases->AsMap() == nullptr) {
@@ -88,8 +102,8 @@ Result<std::string> DialectOf(const client::Reply& hello, const std::string& ali
 
 }  // namespace
 
-Result<std::shared_ptr<Pool>> OpenWorker(const WorkerOptions& options) {
-  const auto client = std::make_shared<client::Client>(options.endpoint);
+Result<std::shared_ptr<Pool>> OpenWorker(const std::shared_ptr<client::Client>& client,
+                                         const WorkerOptions& options) {
   client::CallSpec hello;
   hello.entry = "__hello__";
   MOLT_ASSIGN(const client::Reply reply,

@@ -76,7 +76,8 @@ Async<Answer> RunDbExplain(CallPtr call) {
   const auto make = [&input, analyze](const engine::RequestContext& context) {
     return input.alias->database->Explain(std::move(input.source), analyze, context);
   };
-  MOLT_CO_ASSIGN(const std::string plan, co_await RunOnAlias<std::string>(call, *input.alias, make));
+  MOLT_CO_ASSIGN(const std::string plan,
+                 co_await RunOnAlias<std::string>(call, *input.alias, make));
   co_return DocumentAnswer(*call, Document::Map{{"plan", Document(plan)}});
 }
 
