@@ -23,8 +23,9 @@ ARROWS = {
     "db": "",
     "db/postgres": "db",
     "db/sqlite": "db",
+    "db/worker": "db client codec",
     "db/adbc": "db",
-    "drivers": "db db/postgres db/sqlite db/adbc",
+    "drivers": "db db/postgres db/sqlite db/adbc db/worker client",
     "engine": "query sql db codec",
     "worker": "engine query db codec wire",
     "client": "wire",
@@ -44,7 +45,7 @@ LIBRARIES = {
 # Python packages: what each may import of its siblings.
 PACKAGES = {
     "molt_sql": "",
-    "molt_worker": "",
+    "molt_worker": "molt_sql",
     "molt_db_adapter": "molt_sql molt_worker",
 }
 WEB_FRAMEWORKS = {"django", "flask", "fastapi", "starlette"}
