@@ -78,14 +78,13 @@ using Batches = std::vector<types::RecordBatchPtr>;
 // elsewhere.
 inline constexpr std::size_t kLoopBytesMax = std::size_t{128} << 10;
 
-// How long a trial on an event loop's thread may take.
-inline constexpr std::chrono::microseconds kTrialTime{100};
-
 struct DatabaseOptions {
   // Applies where a request has no deadline of its own.
   std::optional<std::chrono::duration<double>> timeout;
   // Threads for a blocking driver; made when the first request needs them.
   std::size_t threads = 5;
+  // How long a trial on an event loop's thread may take.
+  std::chrono::microseconds trial_time{100};
 };
 
 // Threads made when first needed.
@@ -156,14 +155,14 @@ class Database : public std::enable_shared_from_this<Database> {
 
   // A read on the calling thread, which must not block: an event loop's. Nothing if the source has
   // not been seen before, took too long the last times, must wait for anything, or is not done
-  // within kTrialTime; then it has had no effect and is to be submitted. Most small queries take
+  // within the trial time; then it has had no effect and is to be submitted. Most small queries take
   // less time than waking another thread does. `make(context)` gives the request.
   template <class T, class Make>
   std::optional<Result<T>> Try(const Source& source, RequestContext context, const Make& make) {
     if (!pool_->IsBlocking() || context.transaction) return std::nullopt;
     const std::shared_ptr<const sql::CompiledQuery> compiled = FindCompiled(source);
     if (!compiled || !compiled->trials.TakeTurn()) return std::nullopt;
-    context.trial_end = Deadline::After(kTrialTime);
+    context.trial_end = Deadline::After(options_.trial_time);
     Result<T> result = RunBlocking<T>(make(context));
     if (result) {
       compiled->trials.Succeeded();

@@ -1,6 +1,7 @@
 #include "molt/worker/run_query.h"
 
 #include <chrono>
+#include <optional>
 #include <utility>
 
 namespace molt::worker {
@@ -23,7 +24,10 @@ Async<T> RunRead(CallPtr call, Alias& alias, const engine::Source& source, const
   if (call->cancel.IsCancelled()) co_return Cancelled("the request was cancelled");
   // What is quick needs no place in the queue: it is done before the next request is looked at.
   if (alias.gate.HasRoom()) {
-    if (auto quick = alias.database->Try<T>(source, context, make)) co_return std::move(*quick);
+    std::optional<Result<T>> quick;
+    const auto work = [&] { quick = alias.database->Try<T>(source, context, make); };
+    co_await call->server.quick_runs().Run(work);
+    if (quick) co_return std::move(*quick);
   }
   const auto begin = Clock::now();
   auto pass = co_await alias.gate.Enter(context.deadline, context.cancel);
@@ -38,10 +42,14 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
   // What is quick is small, and comes as the one part it is.
   if (alias.gate.HasRoom()) {
     input.spec.bytes_max = PayloadBytesMax(call->format);
-    auto quick = alias.database->Try<engine::Encoded>(
-        input.source, context, [&](const engine::RequestContext& trial) {
-          return engine::FetchEncoded(alias.database, input.source, input.spec, trial);
-        });
+    std::optional<Result<engine::Encoded>> quick;
+    const auto make = [&](const engine::RequestContext& trial) {
+      return engine::FetchEncoded(alias.database, input.source, input.spec, trial);
+    };
+    const auto work = [&] {
+      quick = alias.database->Try<engine::Encoded>(input.source, context, make);
+    };
+    co_await call->server.quick_runs().Run(work);
     if (quick) {
       MOLT_CO_ASSIGN(engine::Encoded encoded, std::move(*quick));
       MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForCredit());
@@ -103,11 +111,8 @@ void CountPool(Call& call, const Alias& alias) {
   call.metrics.pool_idle = static_cast<std::int64_t>(alias.gate.idle());
 }
 
-Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Source source,
-                                       engine::EncodeSpec spec) {
-  const auto make = [&alias, &source, &spec](const engine::RequestContext& context) {
-    return engine::FetchEncoded(alias.database, source, spec, context);
-  };
+Async<engine::Encoded> RunEncoded(CallPtr call, Alias& alias, const engine::Source& source,
+                                  EncodedRequest make) {
   std::int64_t queue_us = 0;
   auto encoded = co_await RunRead<engine::Encoded>(call, alias, source, make, queue_us);
   call->metrics.queue_us = queue_us;
@@ -118,16 +123,12 @@ Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Sourc
   co_return encoded;
 }
 
-Async<engine::Batches> FetchFor(CallPtr call, Alias& alias, engine::Source source) {
-  const auto make = [&alias, &source](const engine::RequestContext& context) {
-    return alias.database->Fetch(source, false, context);
+Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Source source,
+                                       engine::EncodeSpec spec) {
+  const auto make = [&alias, &source, &spec](const engine::RequestContext& context) {
+    return engine::FetchEncoded(alias.database, source, spec, context);
   };
-  const auto begin = Clock::now();
-  std::int64_t queue_us = 0;
-  auto batches = co_await RunRead<engine::Batches>(call, alias, source, make, queue_us);
-  call->metrics.queue_us = queue_us;
-  call->metrics.exec_us = MicrosSince(begin) - queue_us;
-  co_return batches;
+  co_return co_await RunEncoded(std::move(call), alias, source, make);
 }
 
 Async<Answer> AnswerQuery(CallPtr call, QueryInput input) {

@@ -21,6 +21,7 @@
 #include "molt/engine/database.h"
 #include "molt/worker/gate.h"
 #include "molt/worker/manifest.h"
+#include "molt/worker/quick_runs.h"
 
 namespace molt::worker {
 
@@ -86,6 +87,7 @@ class Server {
   [[nodiscard]] Result<const Entry*> FindEntry(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> EntryNames() const;
   [[nodiscard]] const WaitingRoom& room() const { return room_; }
+  [[nodiscard]] QuickRuns& quick_runs() { return quick_runs_; }
   [[nodiscard]] asio::execution_context& executor_context() { return inline_context_; }
   void Forget(const std::shared_ptr<Session>& session);
 
@@ -103,6 +105,7 @@ class Server {
   const ServerOptions options_;
   asio::execution_context inline_context_;
   WaitingRoom room_;
+  QuickRuns quick_runs_;
   std::set<std::shared_ptr<Session>> sessions_;
   std::map<std::string, std::unique_ptr<Alias>> aliases_;
   std::vector<int> listeners_;

@@ -91,6 +91,7 @@ asio::awaitable<void> Session::Read(std::shared_ptr<Session> self) {
 
 bool Session::HandleFrames() {
   is_handling_ = true;
+  server_.quick_runs().BeginBatch();
   bool goes_on = true;
   while (goes_on) {
     auto frame = reader_.Next();
@@ -104,6 +105,7 @@ bool Session::HandleFrames() {
       Handle(**frame);
     }
   }
+  server_.quick_runs().EndBatch();
   is_handling_ = false;
   Flush();
   return goes_on;

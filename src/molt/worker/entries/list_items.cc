@@ -208,6 +208,41 @@ std::string MsgPackPage(const Page& page, const std::string& cursor) {
   return bytes;
 }
 
+struct PageSpec {
+  std::int64_t limit = 0;
+  bool is_json = false;
+  std::string cursor_key;
+};
+
+Result<engine::Encoded> WritePage(const engine::Batches& batches, const PageSpec& spec) {
+  for (const types::RecordBatchPtr& batch : batches) {
+    MOLT_RETURN_IF_ERROR(codec::CheckText(*batch, 0));
+  }
+  const Page page = spec.is_json ? WriteJson(batches) : WriteMsgPack(batches);
+  std::string cursor;
+  if (page.rows > 0 && page.rows == spec.limit && page.last_id) {
+    cursor = MakeCursor(*page.last_id, spec.cursor_key);
+  }
+  engine::Encoded encoded;
+  encoded.bytes = spec.is_json ? JsonPage(page, cursor) : MsgPackPage(page, cursor);
+  encoded.rows = page.rows;
+  return encoded;
+}
+
+Async<engine::Encoded> FetchPage(std::shared_ptr<engine::Database> database, engine::Source source,
+                                 PageSpec spec, engine::RequestContext context) {
+  const auto begin = Deadline::Clock::now();
+  MOLT_CO_ASSIGN(const engine::Batches batches,
+                 co_await database->Fetch(std::move(source), false, std::move(context)));
+  const std::int64_t exec_us = MicrosSince(begin);
+  auto encoded = WritePage(batches, spec);
+  if (encoded) {
+    encoded->exec_us = exec_us;
+    encoded->decode_us = MicrosSince(begin) - exec_us;
+  }
+  co_return encoded;
+}
+
 }  // namespace
 
 Async<Answer> RunListItems(CallPtr call) {
@@ -215,25 +250,21 @@ Async<Answer> RunListItems(CallPtr call) {
   MOLT_CO_ASSIGN(const Document payload, ReadPayload(*call));
   MOLT_CO_ASSIGN(const Input input, ReadInput(payload, cursor_key));
   MOLT_CO_ASSIGN(Alias * alias, call->server.FindAlias("default"));
-  engine::Source source = MakeQuery(input, alias->database->dialect().name);
-  MOLT_CO_ASSIGN(const engine::Batches batches, co_await FetchFor(call, *alias, std::move(source)));
-  for (const types::RecordBatchPtr& batch : batches) {
-    MOLT_CO_RETURN_IF_ERROR(codec::CheckText(*batch, 0));
-  }
+  const engine::Source source = MakeQuery(input, alias->database->dialect().name);
   Answer answer;
   answer.codec = AnswerCodec(*call);
   const bool is_json = answer.codec == wire::PayloadCodec::kJson;
-  const Page page = is_json ? WriteJson(batches) : WriteMsgPack(batches);
-  std::string cursor;
-  if (page.rows > 0 && page.rows == input.limit && page.last_id) {
-    cursor = MakeCursor(*page.last_id, cursor_key);
-  }
-  answer.payload = is_json ? JsonPage(page, cursor) : MsgPackPage(page, cursor);
+  const PageSpec spec{input.limit, is_json, cursor_key};
+  const auto make = [&](const engine::RequestContext& context) {
+    return FetchPage(alias->database, source, spec, context);
+  };
+  MOLT_CO_ASSIGN(engine::Encoded encoded, co_await RunEncoded(call, *alias, source, make));
+  answer.payload = std::move(encoded.bytes);
   wire::Metrics::Database& metrics = call->metrics.database.emplace();
   metrics.alias = alias->options.name;
   metrics.tag = call->request.entry;
   metrics.result_format = is_json ? "json" : "msgpack";
-  metrics.row_count = page.rows;
+  metrics.row_count = encoded.rows;
   metrics.bytes_out = static_cast<std::int64_t>(answer.payload.size());
   CountPool(*call, *alias);
   co_return answer;
