@@ -21,4 +21,5 @@ NB_MODULE(_molt, m) {
   BindTransactions(m);
   BindQueries(m, table);
   BindWorker(m);
+  BindPythonJson(m);
 }

@@ -34,5 +34,6 @@ class ResultSet {
 };
 
 void BindResults(nb::module_& m);
+void BindPythonJson(nb::module_& m);
 
 }  // namespace molt::bindings

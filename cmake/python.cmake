@@ -15,7 +15,8 @@ endif()
 # NOSTRIP: function names stay for profilers; a wheel is stripped when it is packed.
 # NOMINSIZE: rows are made here, so it is compiled for speed like the rest.
 nanobind_add_module(_molt NB_STATIC NOSTRIP NOMINSIZE NB_SUPPRESS_WARNINGS ${sources})
-target_link_libraries(_molt PRIVATE molt_query molt_sql molt_engine molt_drivers molt_warnings)
+target_link_libraries(_molt PRIVATE molt_query molt_sql molt_engine molt_codec molt_drivers
+                      molt_warnings)
 
 # A checkout runs what it built: the module lies beside its Python package. In a wheel it is
 # installed there.

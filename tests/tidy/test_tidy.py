@@ -29,7 +29,7 @@ ARROWS = {
     "engine": "query sql db codec",
     "worker": "engine query db codec wire",
     "client": "wire",
-    "bindings": "query sql engine client db drivers",
+    "bindings": "query sql engine codec client db drivers",
     "apps": "worker drivers db",
     "examples/cpp": "query sql engine db db/sqlite",
 }

@@ -1,0 +1,229 @@
+#include "molt/codec/python_json.h"
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+
+#include "molt/codec/number_text.h"
+#include "molt/types/column_facts.h"
+#include "molt/types/iso_text.h"
+
+namespace molt::codec {
+
+namespace {
+
+using types::Column;
+using types::TypeId;
+
+// In the order of the enumeration.
+constexpr std::array<std::string_view, 7> kNames = {"int",  "text",  "bool", "float",
+                                                    "date", "naive", "utc"};
+
+// What follows the backslash; 'u' for \uXXXX; 0 for what stands for itself.
+constexpr auto kEscapes = [] {
+  std::array<char, 256> escapes{};
+  for (std::size_t i = 0; i < escapes.size(); ++i) escapes[i] = i < 0x20 || i > 0x7E ? 'u' : '\0';
+  escapes['"'] = '"';
+  escapes['\\'] = '\\';
+  escapes['\b'] = 'b';
+  escapes['\f'] = 'f';
+  escapes['\n'] = 'n';
+  escapes['\r'] = 'r';
+  escapes['\t'] = 't';
+  return escapes;
+}();
+
+void AppendUnit(std::uint32_t unit, std::string& out) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  out += "\\u";
+  for (int shift = 12; shift >= 0; shift -= 4) out += kHex[unit >> shift & 0xF];
+}
+
+// Of the character that begins at `at`, as one unit of UTF-16 or two; gives its bytes.
+std::size_t AppendEscapedCharacter(std::string_view text, std::size_t at, std::string& out) {
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(text[at + i]));
+  };
+  const std::uint32_t first = byte(0);
+  if (first < 0x80) {
+    AppendUnit(first, out);
+    return 1;
+  }
+  if (first < 0xE0) {
+    AppendUnit((first & 0x1F) << 6 | (byte(1) & 0x3F), out);
+    return 2;
+  }
+  if (first < 0xF0) {
+    AppendUnit((first & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F), out);
+    return 3;
+  }
+  const std::uint32_t code =
+      ((first & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F)) -
+      0x10000;
+  AppendUnit(0xD800 | code >> 10, out);
+  AppendUnit(0xDC00 | (code & 0x3FF), out);
+  return 4;
+}
+
+void AppendFloat64(double value, std::string& out) {
+  if (std::isnan(value)) {
+    out += "NaN";
+  } else if (std::isinf(value)) {
+    out += value > 0 ? "Infinity" : "-Infinity";
+  } else {
+    AppendFloat(value, out);
+  }
+}
+
+// isoformat(), with no more than milliseconds.
+void AppendTimestamp(types::Timestamp timestamp, std::string& out) {
+  const bool is_utc = timestamp.utc;
+  timestamp.utc = false;
+  std::string text = types::FormatTimestamp(timestamp, 'T');
+  constexpr std::size_t kSecondsEnd = 19;  // 2024-02-29T10:11:12
+  constexpr std::size_t kMillisEnd = 23;
+  if (text.size() > kSecondsEnd) {
+    text.resize(std::max(text.size(), kMillisEnd), '0');
+    text.resize(kMillisEnd);
+  }
+  out += '"';
+  out += text;
+  out += is_utc ? "Z\"" : "\"";
+}
+
+bool IsAllNull(const Column& column) {
+  return column.null_count == column.length && !column.IsMixed();
+}
+
+// Whether AppendCell can write all cells of the column as that kind.
+bool Fits(const Column& column, PythonKind kind) {
+  if (IsAllNull(column)) return true;
+  if (column.IsMixed()) return false;
+  const TypeId id = column.type.id;
+  const bool is_int = id == TypeId::kInt64 || id == TypeId::kInt32 || id == TypeId::kInt16;
+  switch (kind) {
+    case PythonKind::kInt:
+      return is_int;
+    case PythonKind::kText:
+      return id == TypeId::kUtf8 && !types::FindInvalidText(column);
+    case PythonKind::kBool:
+      if (id != TypeId::kInt64) return id == TypeId::kBool;
+      for (std::int64_t row = 0; row < column.length; ++row) {
+        const std::int64_t value = column.data.As<std::int64_t>()[row];
+        if (!column.IsNull(row) && value != 0 && value != 1) return false;
+      }
+      return true;
+    case PythonKind::kFloat:
+      return id == TypeId::kFloat64;
+    case PythonKind::kDate:
+      return id == TypeId::kDate;
+    case PythonKind::kNaive:
+      return id == TypeId::kTimestamp;
+    case PythonKind::kUtc:
+      return id == TypeId::kTimestamp || id == TypeId::kTimestampTz;
+  }
+  return false;
+}
+
+std::int64_t IntAt(const Column& column, std::int64_t row) {
+  switch (column.type.id) {
+    case TypeId::kInt16:
+      return column.data.As<std::int16_t>()[row];
+    case TypeId::kInt32:
+      return column.data.As<std::int32_t>()[row];
+    default:
+      return column.data.As<std::int64_t>()[row];
+  }
+}
+
+// Precondition: Fits.
+void AppendCell(const Column& column, PythonKind kind, std::int64_t row, std::string& out) {
+  if (column.IsNull(row) || IsAllNull(column)) {
+    out += "null";
+    return;
+  }
+  switch (kind) {
+    case PythonKind::kInt:
+      return AppendInteger(IntAt(column, row), out);
+    case PythonKind::kText:
+      return AppendPythonString(column.BytesAt(row), out);
+    case PythonKind::kBool: {
+      const bool is_true =
+          column.type.id == TypeId::kBool ? column.BoolAt(row) : IntAt(column, row) != 0;
+      out += is_true ? "true" : "false";
+      return;
+    }
+    case PythonKind::kFloat:
+      return AppendFloat64(column.data.As<double>()[row], out);
+    case PythonKind::kDate:
+      out += '"';
+      out += types::FormatDate({column.data.As<std::int32_t>()[row]});
+      out += '"';
+      return;
+    case PythonKind::kNaive:
+    case PythonKind::kUtc:
+      return AppendTimestamp({column.data.As<std::int64_t>()[row], kind == PythonKind::kUtc}, out);
+  }
+}
+
+}  // namespace
+
+std::optional<PythonKind> PythonKindFromName(std::string_view name) {
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (kNames[i] == name) return static_cast<PythonKind>(i);
+  }
+  return std::nullopt;
+}
+
+void AppendPythonString(std::string_view text, std::string& out) {
+  out += '"';
+  std::size_t plain = 0;  // where what stands for itself begins
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const char escape = kEscapes[static_cast<unsigned char>(text[at])];
+    if (escape == 0) {
+      ++at;
+      continue;
+    }
+    out.append(text, plain, at - plain);
+    if (escape == 'u') {
+      at += AppendEscapedCharacter(text, at, out);
+    } else {
+      out += '\\';
+      out += escape;
+      ++at;
+    }
+    plain = at;
+  }
+  out.append(text, plain);
+  out += '"';
+}
+
+std::optional<std::string> ToPythonJson(const std::vector<types::RecordBatchPtr>& batches,
+                                        std::span<const std::string> names,
+                                        std::span<const PythonKind> kinds) {
+  std::vector<std::string> keys;
+  for (const std::string& name : names) {
+    std::string& key = keys.emplace_back(keys.empty() ? "{" : ", ");
+    AppendPythonString(name, key);
+    key += ": ";
+  }
+  std::string out = "[";
+  for (const types::RecordBatchPtr& batch : batches) {
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+      if (!Fits(batch->columns[i], kinds[i])) return std::nullopt;
+    }
+    for (std::int64_t row = 0; row < batch->num_rows; ++row) {
+      if (out.size() > 1) out += ", ";
+      for (std::size_t i = 0; i < kinds.size(); ++i) {
+        out += keys[i];
+        AppendCell(batch->columns[i], kinds[i], row, out);
+      }
+      out += '}';
+    }
+  }
+  out += ']';
+  return out;
+}
+
+}  // namespace molt::codec
