@@ -29,6 +29,7 @@ Result<std::shared_ptr<db::Pool>> OpenSqliteUrl(const std::string& text,
   sqlite.memory = url.path == ":memory:" || url.path.empty();
   sqlite.max_readers = options.max_readers;
   sqlite.statement_cache_size = options.statement_cache_size;
+  sqlite.is_lazy = options.is_lazy;
   for (const auto& [key, value] : url.options) {
     if (key != "mode") {
       return InvalidQuery("sqlite: the URL has an unknown option \"" + key +
@@ -59,6 +60,7 @@ Result<std::shared_ptr<db::Pool>> OpenPostgresUrl(const std::string& text,
   postgres.lifetime_max = db::postgres::Seconds(options.max_lifetime);
   postgres.statement_cache_size = options.statement_cache_size;
   postgres.allow_superuser = options.allow_superuser;
+  postgres.is_lazy = options.is_lazy;
   return db::postgres::OpenPostgres(postgres);
 }
 

@@ -14,6 +14,8 @@ namespace molt::drivers {
 struct PoolOptions {
   int max_readers = 4;
   std::size_t statement_cache_size = 256;
+  // Nothing is opened before the first request, which is then told why it cannot be.
+  bool is_lazy = false;
   // PostgreSQL: see postgres_options.h.
   int max_connections = 10;
   int min_connections = 0;
@@ -22,6 +24,8 @@ struct PoolOptions {
   double max_idle = 600;
   double max_lifetime = 3600;
   bool allow_superuser = false;
+
+  friend bool operator==(const PoolOptions&, const PoolOptions&) = default;
 };
 
 // InvalidQuery for a URL that is wrong, Unsupported for a kind of database that is not built in.

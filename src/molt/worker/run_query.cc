@@ -1,4 +1,5 @@
 #include "molt/worker/run_query.h"
+#include "molt/worker/server.h"
 
 #include <chrono>
 #include <utility>
@@ -52,11 +53,12 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
     MOLT_CO_ASSIGN(std::string piece,
                    co_await call->server.RunOn<std::string>(
                        alias, std::move(no_pass), NextPiece(stream, context), context, false));
+    call->share.Hold(piece.size());
     if (piece.size() > PayloadBytesMax(call->format)) {
       co_return InvalidQuery("a part of the result is larger than a reply can be");
     }
     if (stream->is_last()) {
-      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForCredit());
+      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForTurn());
       last = std::move(piece);
       co_return stream->rows();
     }
@@ -67,7 +69,10 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
 }  // namespace
 
 engine::RequestContext ContextOn(const Call& call, const Alias& alias) {
-  engine::RequestContext context(alias.database->WithDefaults(call.Context()));
+  engine::RequestContext context = call.Context();
+  if (alias.options.timeout && !context.deadline.IsSet()) {
+    context.deadline = Deadline::After(*alias.options.timeout);
+  }
   if (alias.database->IsAsynchronous()) context.reactor = &call.server.reactor();
   return context;
 }
@@ -89,6 +94,7 @@ void CountPool(Call& call, const Alias& alias) {
 
 Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Source source,
                                        engine::EncodeSpec spec) {
+  spec.allowance = ShareOf(call);
   const auto make = [&alias, &source, &spec](const engine::RequestContext& context) {
     return engine::FetchEncoded(alias.database, source, spec, context);
   };

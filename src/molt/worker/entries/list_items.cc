@@ -211,10 +211,10 @@ std::string MsgPackPage(const Page& page, const std::string& cursor) {
 }  // namespace
 
 Async<Answer> RunListItems(CallPtr call) {
-  const std::string& cursor_key = call->server.options().cursor_key;
+  const std::string& cursor_key = call->offer->options().cursor_key;
   MOLT_CO_ASSIGN(const Document payload, ReadPayload(*call));
   MOLT_CO_ASSIGN(const Input input, ReadInput(payload, cursor_key));
-  MOLT_CO_ASSIGN(Alias * alias, call->server.FindAlias("default"));
+  MOLT_CO_ASSIGN(Alias * alias, call->offer->FindAlias("default"));
   engine::Source source = MakeQuery(input, alias->database->dialect().name);
   MOLT_CO_ASSIGN(const engine::Batches batches, co_await FetchFor(call, *alias, std::move(source)));
   for (const types::RecordBatchPtr& batch : batches) {
