@@ -100,13 +100,20 @@ void ServeStdio(worker::Server& server, bool is_only) {
   server.Serve(STDIN_FILENO, out, false, is_only);
 }
 
+// Said before anything else is, as far as that can be known.
+std::string LogFormat(const Flags& flags) {
+  if (!flags.log_format.empty()) return flags.log_format;
+  const auto config = LoadConfig(flags.config);
+  return config ? config->log_format : "text";
+}
+
 int Run(const Flags& flags, const std::vector<PassedSocket>& passed) {
   const int signals = BlockSignals();
-  auto loaded = Load(flags, {});
-  if (!loaded) return Fail(loaded.error().message, flags.log_format == "json");
-  const Config& config = loaded->config;
-  const std::string format = flags.log_format.empty() ? config.log_format : flags.log_format;
+  const std::string format = LogFormat(flags);
   SetUpLog(format);
+  auto loaded = Load(flags, {});
+  if (!loaded) return Fail(loaded.error().message, format == "json");
+  const Config& config = loaded->config;
   const auto first = [](const std::string& flag, const std::string& other) {
     return flag.empty() ? other : flag;
   };
