@@ -315,6 +315,8 @@ def test_the_file_is_there_from_the_start_and_whole_at_the_end(
     path = tmp_path / "molt.prom"
     running = start("--metrics-file", path, env={"MOLT_DB_SQLITE_PATH": items_path})
     client = running.client()
+    # Its socket can be connected to a moment before it serves.
+    client.ping()
     assert {n: f.type for n, f in file_page(path).families.items()} == TYPES
     for _ in range(7):
         client.query("select 1 as n")
