@@ -148,6 +148,10 @@ Result<DatabaseConfig> ReadDatabase(const std::string& name, const Document& doc
     } else if (key == "statement_cache_size") {
       fits = need(0);
       pool.statement_cache_size = static_cast<std::size_t>(number.value_or(0));
+    } else if (key == "connect") {
+      const std::string* when = value.AsString();
+      fits = when != nullptr && (*when == "lazy" || *when == "eager");
+      pool.is_lazy = fits && *when == "lazy";
     } else if (key == "allow_superuser") {
       fits = value.AsBool().has_value();
       pool.allow_superuser = value.AsBool().value_or(false);
@@ -198,6 +202,8 @@ Result<Document> ReadFile(const std::string& file) {
   }
 }
 
+bool IsLogFormat(std::string_view name) { return name == "text" || name == "json"; }
+
 Status ApplyFile(const std::string& file, Config& config) {
   MOLT_ASSIGN(const Document document, ReadFile(file));
   for (const auto& [key, value] : *document.AsMap()) {
@@ -211,10 +217,22 @@ Status ApplyFile(const std::string& file, Config& config) {
       config.threads = static_cast<std::size_t>(*number);
     } else if (key == "max_rows" && number && *number >= 0) {
       config.rows_max = *number;
+    } else if (key == "max_in_flight" && number && *number >= 1) {
+      config.in_flight_max = static_cast<std::size_t>(*number);
+    } else if (key == "max_client_bytes" && number && *number >= 1) {
+      config.client_bytes_max = static_cast<std::size_t>(*number);
+    } else if (key == "metrics_socket" && value.AsString() != nullptr) {
+      config.metrics_socket = *value.AsString();
+    } else if (key == "metrics_file" && value.AsString() != nullptr) {
+      config.metrics_file = *value.AsString();
+    } else if (key == "log_format" && value.AsString() != nullptr &&
+               IsLogFormat(*value.AsString())) {
+      config.log_format = *value.AsString();
     } else {
       return InvalidQuery(file + ": \"" + key +
-                          "\" is no setting, or its value is wrong; there are " +
-                          "max_queue, threads, max_rows and [databases.NAME]");
+                          "\" is no setting, or its value is wrong; there are max_queue, " +
+                          "threads, max_rows, max_in_flight, max_client_bytes, metrics_socket, " +
+                          "metrics_file, log_format and [databases.NAME]");
     }
   }
   return {};
@@ -262,6 +280,15 @@ Result<Config> LoadConfig(const std::string& file) {
       runtime && *runtime != "sync" && *runtime != "async" && *runtime != "auto") {
     config.warnings.emplace_back("MOLT_WORKER_RUNTIME must be sync, async or auto; it is ignored");
   }
+  if (const auto format = Env("MOLT_WORKER_LOG_FORMAT")) {
+    if (IsLogFormat(*format)) {
+      config.log_format = *format;
+    } else {
+      config.warnings.emplace_back("MOLT_WORKER_LOG_FORMAT must be text or json; it is ignored");
+    }
+  }
+  config.metrics_socket = Env("MOLT_WORKER_METRICS_SOCKET").value_or("");
+  config.metrics_file = Env("MOLT_WORKER_METRICS_FILE").value_or("");
   config.cursor_key = Env("MOLT_CURSOR_KEY").value_or("");
   if (!file.empty()) MOLT_RETURN_IF_ERROR(ApplyFile(file, config));
   MOLT_RETURN_IF_ERROR(AddFromEnv(config));

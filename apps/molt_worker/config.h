@@ -25,8 +25,14 @@ struct DatabaseConfig {
 struct Config {
   std::optional<std::size_t> queue_max;
   std::optional<std::size_t> threads;
+  std::optional<std::size_t> in_flight_max;
+  std::optional<std::size_t> client_bytes_max;
   std::int64_t rows_max = 1000;
   std::string cursor_key;
+  // Empty: none.
+  std::string metrics_socket;
+  std::string metrics_file;
+  std::string log_format = "text";  // or json
   std::vector<DatabaseConfig> databases;
   // What was not understood and is left as if it had not been said.
   std::vector<std::string> warnings;

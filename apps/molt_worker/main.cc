@@ -5,77 +5,27 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
-#include <fstream>
+#include <cstdlib>
 #include <iostream>
-#include <sstream>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 
-#include "apps/molt_worker/config.h"
+#include "apps/molt_worker/load.h"
+#include "apps/molt_worker/log.h"
+#include "apps/molt_worker/service.h"
 #include "molt/base/inline_executor.h"
-#include "molt/drivers/open_pool.h"
 #include "molt/worker/server.h"
 #include "molt/worker/unix_socket.h"
 
 namespace molt::app {
 
 namespace {
-
-// Queries that may be on the way on one connection at a time (docs/adr/0014).
-constexpr std::size_t kPipelineDepth = 4;
-
-struct Flags {
-  bool stdio = false;
-  std::string socket;
-  std::string exports;
-  std::string compiled_exports;  // accepted, and not used
-  std::string config;
-  std::string runtime = "auto";  // accepted, and not used
-  bool only_exports = false;
-  std::optional<std::size_t> queue_max;
-  std::optional<std::size_t> threads;
-};
-
-Result<worker::Manifest> LoadManifest(const std::string& file) {
-  if (file.empty()) return worker::Manifest();
-  std::ifstream in(file, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  if (!in) return InvalidQuery("the manifest " + file + " cannot be read");
-  std::vector<std::string> warnings;
-  auto manifest = worker::Manifest::Parse(text.str(), warnings);
-  for (const std::string& warning : warnings) spdlog::warn("{}: {}", file, warning);
-  if (!manifest) return InvalidQuery("the manifest " + file + ": " + manifest.error().message);
-  return manifest;
-}
-
-Result<worker::AliasOptions> OpenAlias(const DatabaseConfig& config, std::size_t threads) {
-  drivers::PoolOptions options = config.pool;
-  options.max_readers = static_cast<int>(threads) + 1;  // one for what is done at once
-  auto opened = drivers::OpenPool(config.url, options);
-  if (!opened) {
-    return InvalidQuery("the database \"" + config.name + "\" (" + config.origin +
-                        ") cannot be opened: " + opened.error().message);
-  }
-  worker::AliasOptions alias;
-  alias.name = config.name;
-  alias.pool = std::move(opened->pool);
-  alias.allows_writes = config.allows_writes;
-  alias.running_max = alias.pool->IsBlocking()
-                          ? threads
-                          : static_cast<std::size_t>(options.max_connections) * kPipelineDepth;
-  alias.rows_max = config.rows_max;
-  if (config.timeout) alias.timeout = std::chrono::duration<double>(*config.timeout);
-  return alias;
-}
 
 // Frames alone go to the standard output: whatever else would write there writes to stderr.
 int TakeStdout() {
@@ -86,85 +36,127 @@ int TakeStdout() {
 
 void MakeNonBlocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
-// Of signals that end the worker. Blocked everywhere, so that no thread dies of one.
+// Of signals that the worker hears. Blocked everywhere, so that no thread dies of one.
 int BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-asio::awaitable<void> StopOnSignal(worker::Server& server, int signals) {
+asio::awaitable<void> HearSignals(worker::Server& server, Reloader& reloader, int signals) {
   const Deadline none;
   const CancelToken no_cancel;
   while (true) {
     [[maybe_unused]] const Wake wake =
         co_await WaitForFd(&server.reactor(), signals, Interest::kRead, none, no_cancel);
     signalfd_siginfo info{};
-    if (read(signals, &info, sizeof(info)) == sizeof(info)) server.Stop();
+    if (read(signals, &info, sizeof(info)) != sizeof(info)) continue;
+    if (info.ssi_signo == SIGHUP) {
+      if (!server.IsStopping()) reloader.Reload(server);
+      continue;
+    }
+    Notify("STOPPING=1");
+    server.Stop();
   }
 }
 
-int Fail(const std::string& message) {
-  std::cerr << "molt-worker: " << message << "\n";
+int Fail(const std::string& message, bool is_json) {
+  if (is_json) {
+    spdlog::critical("{}", message);
+  } else {
+    std::cerr << "molt-worker: " << message << "\n";
+  }
   return 1;
 }
 
-int Run(const Flags& flags) {
+// A socket that this process makes, and removes in the end.
+struct OwnSocket {
+  std::string path;
+  int fd = -1;
+};
+
+Result<std::vector<OwnSocket>> Bind(const std::vector<std::string>& paths) {
+  std::vector<OwnSocket> sockets;
+  for (const std::string& path : paths) {
+    auto bound = path.empty() ? Result<int>(-1) : worker::BindUnixSocket(path);
+    if (!bound) {
+      for (const OwnSocket& made : sockets) worker::RemoveUnixSocket(made.path, made.fd);
+      return molt::Fail(std::move(bound).error());
+    }
+    sockets.push_back({path, *bound});
+  }
+  return sockets;
+}
+
+void ServeStdio(worker::Server& server, bool is_only) {
+  const int out = TakeStdout();
+  MakeNonBlocking(STDIN_FILENO);
+  MakeNonBlocking(out);
+  server.Serve(STDIN_FILENO, out, false, is_only);
+}
+
+// Said before anything else is, as far as that can be known.
+std::string LogFormat(const Flags& flags) {
+  if (!flags.log_format.empty()) return flags.log_format;
+  const auto config = LoadConfig(flags.config);
+  return config ? config->log_format : "text";
+}
+
+int Run(const Flags& flags, const std::vector<PassedSocket>& passed) {
   const int signals = BlockSignals();
-  auto config = LoadConfig(flags.config);
-  if (!config) return Fail(config.error().message);
-  for (const std::string& warning : config->warnings) spdlog::warn("{}", warning);
-  auto manifest = LoadManifest(flags.exports);
-  if (!manifest) return Fail(manifest.error().message);
+  const std::string format = LogFormat(flags);
+  SetUpLog(format);
+  auto loaded = Load(flags, {});
+  if (!loaded) return Fail(loaded.error().message, format == "json");
+  const Config& config = loaded->config;
+  const auto first = [](const std::string& flag, const std::string& other) {
+    return flag.empty() ? other : flag;
+  };
+  const std::string metrics_file = first(flags.metrics_file, config.metrics_file);
+  auto own = Bind({flags.socket, first(flags.metrics_socket, config.metrics_socket)});
+  if (!own) return Fail(own.error().message, format == "json");
+  const OwnSocket& main = (*own)[0];
+  const OwnSocket& metrics = (*own)[1];
 
-  worker::ServerOptions options;
-  options.queue_max = flags.queue_max.value_or(config->queue_max.value_or(options.queue_max));
-  options.threads = flags.threads.value_or(
-      config->threads.value_or(std::max(std::thread::hardware_concurrency(), 1U)));
-  options.rows_max = config->rows_max;
-  options.manifest = std::move(*manifest);
-  options.only_exports = flags.only_exports;
-  options.cursor_key = config->cursor_key;
-  options.version = MOLT_VERSION;
-  std::vector<worker::AliasOptions> aliases;
-  for (const DatabaseConfig& database : config->databases) {
-    auto alias = OpenAlias(database, options.threads);
-    if (!alias) return Fail(alias.error().message);
-    aliases.push_back(std::move(*alias));
-  }
-
-  int listener = -1;
-  if (!flags.socket.empty()) {
-    auto bound = worker::BindUnixSocket(flags.socket);
-    if (!bound) return Fail(bound.error().message);
-    listener = *bound;
-  }
+  Reloader reloader(flags, std::move(loaded->databases));
+  bool is_quiet = true;
   {
     asio::execution_context context;  // outlives what the server's reactor destroys in the end
-    worker::Server server(std::move(options), std::move(aliases));
-    asio::co_spawn(InlineExecutor(context), StopOnSignal(server, signals), asio::detached);
-    if (listener >= 0) server.Listen(listener);
-    if (flags.stdio) {
-      const int out = TakeStdout();
-      MakeNonBlocking(STDIN_FILENO);
-      MakeNonBlocking(out);
-      server.Serve(STDIN_FILENO, out, false, listener < 0);
+    worker::Server server(std::move(loaded->options), std::move(loaded->aliases));
+    asio::co_spawn(InlineExecutor(context), HearSignals(server, reloader, signals), asio::detached);
+    bool listens = main.fd >= 0;
+    if (main.fd >= 0) server.Listen(main.fd);
+    if (metrics.fd >= 0) server.ListenForMetrics(metrics.fd);
+    for (const PassedSocket& each : passed) {
+      const bool is_metrics = each.name == "metrics";
+      is_metrics ? server.ListenForMetrics(each.fd) : server.Listen(each.fd);
+      listens = listens || !is_metrics;
     }
-    if (listener >= 0) spdlog::info("serving at {}", flags.socket);
+    if (!metrics_file.empty()) server.WriteMetricsTo(metrics_file);
+    if (flags.stdio) ServeStdio(server, !listens);
+    if (main.fd >= 0) spdlog::info("serving at {}", main.path);
+    if (!passed.empty()) spdlog::info("serving at {} sockets that were passed", passed.size());
+    Notify("READY=1");
     server.Run();
-    if (listener >= 0) worker::RemoveUnixSocket(flags.socket, listener);
+    is_quiet = reloader.Stop();
+    for (const OwnSocket& each : *own) {
+      if (each.fd >= 0) worker::RemoveUnixSocket(each.path, each.fd);
+    }
   }
+  // A database that does not answer may keep its thread for long.
+  if (!is_quiet) std::_Exit(0);
   return 0;
 }
 
 }  // namespace
 
 int Main(int argc, char** argv) {
-  spdlog::set_default_logger(spdlog::stderr_logger_st("molt-worker"));
+  SetUpLog("text");
   CLI::App app("Runs databases' queries for other processes, over stdio or a Unix socket.");
   app.set_version_flag("--version", "molt-worker " MOLT_VERSION);
   Flags flags;
@@ -179,11 +171,27 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(0, 1'000'000));
   app.add_option("--threads", flags.threads, "Threads for databases that block (one per core).")
       ->check(CLI::Range(1, 1024));
+  app.add_option("--max-in-flight", flags.in_flight_max,
+                 "Requests that one client may have unanswered (1024).")
+      ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--metrics-socket", flags.metrics_socket,
+                 "Answer GET /metrics (Prometheus) at this Unix socket.");
+  app.add_option("--metrics-file", flags.metrics_file,
+                 "Write the same to this file, while something changes.");
+  app.add_option("--log-format", flags.log_format, "Of messages on stderr: text or json.")
+      ->check(CLI::IsMember({"text", "json"}));
   app.add_option("--runtime", flags.runtime, "Accepted for compatibility.")
       ->check(CLI::IsMember({"sync", "async", "auto"}));
+  std::vector<PassedSocket> passed;
   try {
     app.parse(argc, argv);
-    if (stdio->count() == 0 && socket->count() == 0) {
+    if (!flags.log_format.empty()) SetUpLog(flags.log_format);
+    auto sockets = TakePassedSockets();
+    if (!sockets) return Fail(sockets.error().message, flags.log_format == "json");
+    passed = std::move(*sockets);
+    const bool is_passed = std::any_of(passed.begin(), passed.end(),
+                                       [](const auto& each) { return each.name != "metrics"; });
+    if (stdio->count() == 0 && socket->count() == 0 && !is_passed) {
       throw CLI::RequiredError("one of --stdio and --socket");
     }
     if (flags.only_exports && flags.exports.empty()) {
@@ -192,7 +200,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error, std::cout, std::cerr);
   }
-  return Run(flags);
+  return Run(flags, passed);
 }
 
 }  // namespace molt::app

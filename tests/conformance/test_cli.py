@@ -35,7 +35,8 @@ def test_help_names_every_flag() -> None:
     code, out, _ = run("--help")
     assert code == 0
     flags = "--stdio --socket --exports --compiled-exports --max-queue --threads --runtime --config"
-    for flag in [*flags.split(), "--only-exports", "--version"]:
+    more = "--only-exports --version --max-in-flight --metrics-socket --metrics-file --log-format"
+    for flag in [*flags.split(), *more.split()]:
         assert flag in out
 
 

@@ -11,6 +11,12 @@ namespace molt::db {
 
 enum class Access : std::uint8_t { kRead, kWrite };
 
+// How many connections a pool has open, by what they do.
+struct PoolUse {
+  int in_use = 0;
+  int idle = 0;
+};
+
 class Pool;
 
 // Holds a connection, and its pool alive, until destroyed; then the connection goes back.
@@ -60,6 +66,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   // Ends idle connections; later calls get Closed; leased ones end when they come back.
   virtual void Close() = 0;
+
+  // From any thread; what is true now.
+  [[nodiscard]] virtual PoolUse Use() const = 0;
 
   // Whether calls block the thread they run on, with or without a reactor.
   [[nodiscard]] virtual bool IsBlocking() const = 0;

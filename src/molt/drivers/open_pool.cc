@@ -30,6 +30,7 @@ Result<Opened> OpenSqliteUrl(const std::string& text, const PoolOptions& options
   sqlite.memory = url.path == ":memory:" || url.path.empty();
   sqlite.max_readers = options.max_readers;
   sqlite.statement_cache_size = options.statement_cache_size;
+  sqlite.is_lazy = options.is_lazy;
   for (const auto& [key, value] : url.options) {
     if (key != "mode") {
       return InvalidQuery("sqlite: the URL has an unknown option \"" + key +
@@ -59,6 +60,7 @@ Result<Opened> OpenPostgresUrl(const std::string& text, const PoolOptions& optio
   postgres.lifetime_max = db::postgres::Seconds(options.max_lifetime);
   postgres.statement_cache_size = options.statement_cache_size;
   postgres.allow_superuser = options.allow_superuser;
+  postgres.is_lazy = options.is_lazy;
   return db::postgres::OpenPostgres(postgres);
 }
 

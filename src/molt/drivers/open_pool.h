@@ -16,6 +16,8 @@ namespace molt::drivers {
 struct PoolOptions {
   int max_readers = 4;
   std::size_t statement_cache_size = 256;
+  // Nothing is opened before the first request, which is then told why it cannot be.
+  bool is_lazy = false;
   // PostgreSQL: see postgres_options.h.
   int max_connections = 10;
   int min_connections = 0;
@@ -26,6 +28,8 @@ struct PoolOptions {
   bool allow_superuser = false;
   // The program that molt+stdio starts.
   std::string worker_binary = "molt-worker";
+
+  friend bool operator==(const PoolOptions&, const PoolOptions&) = default;
 };
 
 struct Opened {

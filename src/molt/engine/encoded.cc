@@ -64,6 +64,9 @@ Async<Encoded> FetchEncoded(std::shared_ptr<Database> database, Source source, E
     if (spec.bytes_max != 0 && encoder->size() > spec.bytes_max) {
       co_return Fail(TooLarge(spec.bytes_max));
     }
+    if (spec.allowance && !spec.allowance->MayHave(encoder->size())) {
+      co_return Busy("there is no memory for a result of this size now; try again later");
+    }
     if (cursor->IsAtEnd()) break;
     co_await database->LeaveLoop(context);
   }

@@ -12,12 +12,24 @@
 
 namespace molt::engine {
 
+// Memory that a result may take of what it shares with others.
+class ByteAllowance {
+ public:
+  ByteAllowance() = default;
+  virtual ~ByteAllowance() = default;
+  ByteAllowance(const ByteAllowance&) = delete;
+  ByteAllowance& operator=(const ByteAllowance&) = delete;
+  // Whether the result may be so large in all. Asked as it grows, on the thread that encodes it.
+  virtual bool MayHave(std::size_t size) = 0;
+};
+
 struct EncodeSpec {
   codec::ResultFormat format = codec::ResultFormat::kJson;
   codec::EncodeOptions options;
   std::int64_t rows_max = -1;   // the result is cut after so many; below 0: it is not
   std::int64_t batch_rows = 0;  // what is read at a time has so many at most; 0: the engine's usual
   std::size_t bytes_max = 0;    // InvalidQuery if it would be longer; 0: no limit
+  std::shared_ptr<ByteAllowance> allowance;  // Busy if it says no; may be nullptr
 };
 
 struct Encoded {

@@ -16,12 +16,16 @@ Deadline DeadlineOf(const wire::Request& request) {
 
 }  // namespace
 
-Call::Call(Server& of, wire::Request received_request, wire::WireFormat on,
-           std::weak_ptr<PartSink> replies)
+Call::Call(Server& of, OfferPtr from, const Callable& what, wire::Request received_request,
+           wire::WireFormat on, std::weak_ptr<PartSink> replies,
+           std::shared_ptr<ReplyBudget> budget)
     : server(of),
+      offer(std::move(from)),
+      callable(what),
       request(std::move(received_request)),
       format(on),
       deadline(DeadlineOf(request)),
+      share(std::move(budget)),
       replies_(std::move(replies)),
       credit_(request.stream_window.value_or(0)) {}
 
@@ -47,8 +51,15 @@ Async<void> Call::WaitForCredit() {
   co_return Status();
 }
 
-Async<void> Call::SendPart(wire::PayloadCodec codec, std::string payload) {
+Async<void> Call::WaitForTurn() {
   MOLT_CO_RETURN_IF_ERROR(co_await WaitForCredit());
+  const auto replies = replies_.lock();
+  if (!replies) co_return Cancelled("the client is gone");
+  co_return co_await replies->WaitForRoom(deadline, cancel.Token());
+}
+
+Async<void> Call::SendPart(wire::PayloadCodec codec, std::string payload) {
+  MOLT_CO_RETURN_IF_ERROR(co_await WaitForTurn());
   wire::Response part;
   part.request_id = request.request_id;
   part.codec = codec;

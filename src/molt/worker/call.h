@@ -10,6 +10,8 @@
 #include "molt/base/reactor.h"
 #include "molt/engine/database.h"
 #include "molt/wire/envelope.h"
+#include "molt/worker/offer.h"
+#include "molt/worker/reply_budget.h"
 
 namespace molt::worker {
 
@@ -26,22 +28,26 @@ class PartSink {
  public:
   virtual ~PartSink() = default;
   virtual void Send(wire::Response part) = 0;
+  // Until the client has read most of what was sent.
+  virtual Async<void> WaitForRoom(Deadline deadline, CancelToken cancel) = 0;
 };
 
 // On the server's thread, all of it.
 struct Call {
-  Call(Server& of, wire::Request received_request, wire::WireFormat on,
-       std::weak_ptr<PartSink> replies);
+  Call(Server& of, OfferPtr from, const Callable& what, wire::Request received_request,
+       wire::WireFormat on, std::weak_ptr<PartSink> replies, std::shared_ptr<ReplyBudget> budget);
 
   [[nodiscard]] engine::RequestContext Context() const;
   [[nodiscard]] bool IsStreamed() const { return request.stream_window.has_value(); }
-  // Sends a part, once the client lets one more come.
+  // Sends a part, once the client lets one more come and has read what came before.
   Async<void> SendPart(wire::PayloadCodec codec, std::string payload);
   // For a part that is sent as the answer.
-  Async<void> WaitForCredit();
+  Async<void> WaitForTurn();
   void AddCredit(std::uint64_t parts);
 
   Server& server;
+  const OfferPtr offer;
+  const Callable& callable;  // of the offer
   const wire::Request request;
   const wire::WireFormat format;
   const Deadline::Clock::time_point received = Deadline::Clock::now();
@@ -49,13 +55,21 @@ struct Call {
   CancelSource cancel;
   wire::Metrics metrics;
   std::uint64_t next_seq = 0;
+  ReplyBudget::Share share;
 
  private:
+  Async<void> WaitForCredit();
+
   std::weak_ptr<PartSink> replies_;
   std::uint64_t credit_ = 0;
   std::shared_ptr<Event> credit_came_;  // while somebody waits for it
 };
 
 using CallPtr = std::shared_ptr<Call>;
+
+// Keeps the call.
+inline std::shared_ptr<ReplyBudget::Share> ShareOf(const CallPtr& call) {
+  return {call, &call->share};
+}
 
 }  // namespace molt::worker

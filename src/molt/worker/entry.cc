@@ -9,8 +9,8 @@ namespace molt::worker {
 namespace {
 
 constexpr std::array kEntries = {
-    Entry{"health", RunHealth},
-    Entry{"__hello__", RunHello},
+    Entry{"health", RunHealth, false, true},
+    Entry{"__hello__", RunHello, false, true},
     Entry{"db_query", RunDbQuery, true},
     Entry{"db_exec", RunDbExec, true},
     Entry{"db_batch", RunDbBatch, true},
@@ -44,7 +44,7 @@ Result<types::Document> ReadPayload(const Call& call) {
 }
 
 wire::PayloadCodec AnswerCodec(const Call& call) {
-  const Export* exported = call.server.options().manifest.Find(call.request.entry);
+  const Export* exported = call.callable.exported;
   wire::PayloadCodec codec = call.request.codec;
   if (exported != nullptr && exported->codec_out) codec = *exported->codec_out;
   if (codec == wire::PayloadCodec::kJson || codec == wire::PayloadCodec::kMsgPack) return codec;

@@ -15,6 +15,8 @@ struct Entry {
   Async<Answer> (*run)(CallPtr call);
   // Free SQL: not callable where only exports are.
   bool is_free_sql = false;
+  // Little, and made at once: answered however much the client has to read.
+  bool is_light = false;
 };
 
 // Those that are built in.

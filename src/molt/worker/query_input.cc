@@ -123,10 +123,10 @@ Result<engine::Source> ReadSource(const Document& payload, const Alias& alias) {
   return engine::Source(std::move(read));
 }
 
-Result<engine::EncodeSpec> ReadSpec(const Document& payload, const Server& server,
+Result<engine::EncodeSpec> ReadSpec(const Document& payload, const Offer& offer,
                                     const Alias& alias) {
   engine::EncodeSpec spec;
-  spec.rows_max = alias.options.rows_max.value_or(server.options().rows_max);
+  spec.rows_max = alias.options.rows_max.value_or(offer.options().rows_max);
   if (const Document* rows = Given(payload, "max_rows")) {
     const auto count = rows->AsInt64();
     if (!count || *count < 0) return Wrong("max_rows", "an integer, 0 or more", *rows);
@@ -213,13 +213,13 @@ Result<db::ParamSets> ReadParamSets(std::string_view bytes) {
   return sets;
 }
 
-Result<QueryInput> ReadQueryInput(const Document& payload, Server& server) {
+Result<QueryInput> ReadQueryInput(const Document& payload, const Offer& offer) {
   if (payload.AsMap() == nullptr) return InvalidQuery("the payload must be a map");
   QueryInput input;
   MOLT_ASSIGN(auto alias, Text(payload, "db_alias"));
-  MOLT_ASSIGN(input.alias, server.FindAlias(alias.value_or("default")));
+  MOLT_ASSIGN(input.alias, offer.FindAlias(alias.value_or("default")));
   MOLT_ASSIGN(input.source, ReadSource(payload, *input.alias));
-  MOLT_ASSIGN(input.spec, ReadSpec(payload, server, *input.alias));
+  MOLT_ASSIGN(input.spec, ReadSpec(payload, offer, *input.alias));
   MOLT_ASSIGN(input.allows_write, Flag(payload, "allow_write"));
   MOLT_ASSIGN(auto tag, Text(payload, "tag"));
   input.tag = std::move(tag).value_or("");

@@ -11,7 +11,7 @@
 #include "molt/engine/source.h"
 #include "molt/types/document.h"
 #include "molt/wire/envelope.h"
-#include "molt/worker/server.h"
+#include "molt/worker/offer.h"
 
 namespace molt::worker {
 
@@ -25,7 +25,7 @@ struct QueryInput {
 };
 
 // InvalidQuery, naming the field.
-[[nodiscard]] Result<QueryInput> ReadQueryInput(const types::Document& payload, Server& server);
+[[nodiscard]] Result<QueryInput> ReadQueryInput(const types::Document& payload, const Offer& offer);
 
 // Of db_exec: for each time the statement is to run, how many values and they themselves, encoded
 // as codec/columns_value.cc has them.

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "molt/worker/server.h"
+
 namespace molt::worker {
 
 namespace {
@@ -52,7 +54,7 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
     co_await call->server.quick_runs().Run(work);
     if (quick) {
       MOLT_CO_ASSIGN(engine::Encoded encoded, std::move(*quick));
-      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForCredit());
+      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForTurn());
       call->metrics.exec_us = encoded.exec_us;
       call->metrics.decode_us = encoded.decode_us;
       last = std::move(encoded.bytes);
@@ -76,11 +78,12 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
     MOLT_CO_ASSIGN(std::string piece,
                    co_await call->server.RunOn<std::string>(
                        alias, std::move(no_pass), NextPiece(stream, context), context, false));
+    call->share.Hold(piece.size());
     if (piece.size() > PayloadBytesMax(call->format)) {
       co_return InvalidQuery("a part of the result is larger than a reply can be");
     }
     if (stream->is_last()) {
-      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForCredit());
+      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForTurn());
       last = std::move(piece);
       co_return stream->rows();
     }
@@ -91,7 +94,10 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
 }  // namespace
 
 engine::RequestContext ContextOn(const Call& call, const Alias& alias) {
-  engine::RequestContext context(alias.database->WithDefaults(call.Context()));
+  engine::RequestContext context = call.Context();
+  if (alias.options.timeout && !context.deadline.IsSet()) {
+    context.deadline = Deadline::After(*alias.options.timeout);
+  }
   if (alias.database->IsAsynchronous()) context.reactor = &call.server.reactor();
   return context;
 }
@@ -125,6 +131,7 @@ Async<engine::Encoded> RunEncoded(CallPtr call, Alias& alias, const engine::Sour
 
 Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Source source,
                                        engine::EncodeSpec spec) {
+  spec.allowance = ShareOf(call);
   const auto make = [&alias, &source, &spec](const engine::RequestContext& context) {
     return engine::FetchEncoded(alias.database, source, spec, context);
   };

@@ -11,10 +11,10 @@
 #include <spdlog/spdlog.h>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/post.hpp>
 
-#include "molt/base/nearest_names.h"
 #include "molt/engine/encoded.h"
-#include "molt/worker/entry.h"
+#include "molt/worker/metrics.h"
 #include "molt/worker/session.h"
 
 namespace molt::worker {
@@ -26,18 +26,6 @@ namespace {
 constexpr std::chrono::milliseconds kDrainTime{1200};
 constexpr std::chrono::milliseconds kGiveUpTime{400};
 
-// Longer than on an event loop of Python's: here nobody waits but other requests, and on a busy
-// machine what usually takes 50 µs must not lose its turn to a moment's interruption.
-constexpr std::chrono::microseconds kTrialTime{250};
-
-engine::DatabaseOptions DatabaseOptionsOf(const AliasOptions& alias, std::size_t threads) {
-  engine::DatabaseOptions options;
-  options.timeout = alias.timeout;
-  options.threads = threads;
-  options.trial_time = kTrialTime;
-  return options;
-}
-
 asio::awaitable<void> After(Reactor& reactor, std::chrono::milliseconds time,
                             std::function<void()> run) {
   const Deadline deadline = Deadline::After(time);
@@ -45,6 +33,30 @@ asio::awaitable<void> After(Reactor& reactor, std::chrono::milliseconds time,
   [[maybe_unused]] const Wake wake =
       co_await WaitForFd(&reactor, -1, Interest::kRead, deadline, no_cancel);
   run();
+}
+
+// The next client of this user or of root; -1 when there is none.
+int AcceptOne(int listener) {
+  while (true) {
+    const int client = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (client < 0) {
+      // Without descriptors the client waits in the queue of the socket; to look again at once
+      // would only burn the processor.
+      if (errno == EMFILE || errno == ENFILE) {
+        spdlog::error("a client cannot be accepted: too many open files");
+        usleep(10'000);
+      }
+      return -1;
+    }
+    ucred peer{};
+    socklen_t size = sizeof(peer);
+    if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+        (peer.uid == geteuid() || peer.uid == 0)) {
+      return client;
+    }
+    spdlog::warn("a client of another user (uid {}) is turned away", peer.uid);
+    close(client);
+  }
 }
 
 asio::awaitable<void> AcceptWhenReady(Reactor& reactor, int listener,
@@ -60,78 +72,102 @@ asio::awaitable<void> AcceptWhenReady(Reactor& reactor, int listener,
 
 }  // namespace
 
-Alias::Alias(AliasOptions of, Reactor& reactor, WaitingRoom& room, std::size_t threads)
-    : options(std::move(of)),
-      database(
-          std::make_shared<engine::Database>(options.pool, DatabaseOptionsOf(options, threads))),
-      gate(reactor, room, options.running_max) {}
-
-Server::Server(ServerOptions options, std::vector<AliasOptions> aliases)
-    : options_(std::move(options)),
-      room_{options_.queue_max, 0},
-      quick_runs_(options_.threads > 1 && std::thread::hardware_concurrency() > 1) {
-  for (AliasOptions& alias : aliases) {
-    std::string name = alias.name;
-    aliases_.emplace(std::move(name),
-                     std::make_unique<Alias>(std::move(alias), reactor_, room_, options_.threads));
-  }
+Server::Server(OfferOptions options, std::vector<AliasOptions> aliases) {
+  Replace(std::move(options), std::move(aliases));
 }
 
 Server::~Server() {
+  is_ending_ = true;
   for (const int listener : listeners_) close(listener);
-  for (const auto& [name, alias] : aliases_) alias->database->Shutdown();
+  for (const auto& each : backends_) {
+    if (const auto backend = each.lock()) backend->database->Shutdown();
+  }
+  retiring_.Join();
   reactor_.Clear();
+  // What they hold may post.
+  sessions_.clear();
+  offer_.reset();
+  reactor_.Clear();
+}
+
+void Server::Replace(OfferOptions options, std::vector<AliasOptions> aliases) {
+  Offer::Aliases served;
+  for (AliasOptions& alias : aliases) {
+    std::shared_ptr<Backend> backend = Connect(alias, options.threads);
+    std::string name = alias.name;
+    served.emplace(std::move(name), std::make_unique<Alias>(std::move(alias), std::move(backend)));
+  }
+  room_.places = options.queue_max;
+  offer_ = std::make_shared<const Offer>(std::move(options), std::move(served), counters_);
+}
+
+std::shared_ptr<Backend> Server::Connect(const AliasOptions& alias, std::size_t threads) {
+  std::erase_if(backends_, [](const auto& each) { return each.expired(); });
+  for (const auto& each : backends_) {
+    if (auto backend = each.lock(); backend && backend->pool == alias.pool) return backend;
+  }
+  auto made = std::make_unique<Backend>(alias.pool, threads, alias.running_max, reactor_, room_);
+  std::shared_ptr<Backend> backend(
+      made.release(), [this](Backend* gone) { Retire(std::unique_ptr<Backend>(gone)); });
+  backends_.push_back(backend);
+  return backend;
+}
+
+// Its end may have to wait for the database, which nobody else shall.
+void Server::Retire(std::unique_ptr<Backend> backend) {
+  if (is_ending_) return backend->database->Shutdown();
+  asio::post(retiring_.Get(1), [backend = std::move(backend)] { backend->database->Shutdown(); });
 }
 
 void Server::Serve(int in, int out, bool owns, bool is_only) {
   const auto session = std::make_shared<Session>(*this, in, out, owns, is_only);
   sessions_.insert(session);
+  Changed();
   session->Start();
 }
 
 void Server::Listen(int listener) {
-  listeners_.push_back(listener);
-  asio::co_spawn(InlineExecutor(inline_context_),
-                 AcceptWhenReady(reactor_, listener,
-                                 [this, listener] {
-                                   if (!is_stopping_) Accept(listener);
-                                   return !is_stopping_;
-                                 }),
-                 asio::detached);
-}
-
-void Server::Accept(int listener) {
-  while (true) {
-    const int client = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (client < 0) {
-      // Without descriptors the client waits in the queue of the socket; to look again at once
-      // would only burn the processor.
-      if (errno == EMFILE || errno == ENFILE) {
-        spdlog::error("a client cannot be accepted: too many open files");
-        usleep(10'000);
-      }
-      return;
-    }
-    ucred peer{};
-    socklen_t size = sizeof(peer);
-    if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
-        (peer.uid != geteuid() && peer.uid != 0)) {
-      spdlog::warn("a client of another user (uid {}) is turned away", peer.uid);
-      close(client);
-      continue;
-    }
+  AcceptAt(listener, [this](int client) {
     // A descriptor of its own for each direction: a reactor waits once for each.
     const int out = fcntl(client, F_DUPFD_CLOEXEC, 0);
     if (out < 0) {
       close(client);
-      continue;
+      return;
     }
     Serve(client, out, true, false);
-  }
+  });
+}
+
+void Server::ListenForMetrics(int listener) {
+  AcceptAt(listener, [this](int client) {
+    asio::co_spawn(InlineExecutor(inline_context_), AnswerScrape(*this, client), asio::detached);
+  });
+}
+
+void Server::WriteMetricsTo(std::string file) {
+  metrics_file_ = std::make_unique<MetricsFile>(*this, std::move(file));
+}
+
+void Server::FileChanged() { metrics_file_->Changed(); }
+
+void Server::AcceptAt(int listener, std::function<void(int)> run) {
+  listeners_.push_back(listener);
+  asio::co_spawn(InlineExecutor(inline_context_),
+                 AcceptWhenReady(reactor_, listener,
+                                 [this, listener, run = std::move(run)] {
+                                   if (is_stopping_) return false;
+                                   for (int client = AcceptOne(listener); client >= 0;
+                                        client = AcceptOne(listener)) {
+                                     run(client);
+                                   }
+                                   return true;
+                                 }),
+                 asio::detached);
 }
 
 void Server::Forget(const std::shared_ptr<Session>& session) {
   sessions_.erase(session);
+  Changed();
   if (session->is_only()) Stop();
   StopIfDone();
 }
@@ -143,6 +179,7 @@ void Server::StopIfDone() {
 void Server::Run() {
   thread_ = std::this_thread::get_id();
   reactor_.Run();
+  if (metrics_file_ != nullptr) metrics_file_->Write();
 }
 
 void Server::Stop() {
@@ -160,46 +197,6 @@ void Server::Stop() {
   });
 }
 
-Result<Alias*> Server::FindAlias(const std::string& name) {
-  const auto found = aliases_.find(name);
-  if (found != aliases_.end()) return found->second.get();
-  if (aliases_.empty()) return InvalidQuery("this worker has no database");
-  std::vector<std::string> names;
-  for (const auto& [known, alias] : aliases_) names.push_back(known);
-  return InvalidQuery("there is no database \"" + name + "\"" + NearestNames(name, names));
-}
-
-Result<const Entry*> Server::FindEntry(const std::string& name) const {
-  const Export* exported = options_.manifest.Find(name);
-  if (exported != nullptr && exported->named) return &NamedQueryEntry();
-  const bool is_callable =
-      exported != nullptr || !options_.manifest.is_closed() || name.starts_with("__");
-  for (const Entry& entry : BuiltInEntries()) {
-    if (entry.name != name || !is_callable) continue;
-    if (entry.is_free_sql && options_.only_exports) {
-      return InvalidQuery("\"" + name +
-                          "\" is not served here: this worker runs the queries that " +
-                          "it exports, and no others");
-    }
-    return &entry;
-  }
-  if (exported != nullptr) {
-    return Internal("\"" + name + "\" is exported, and nothing here handles it");
-  }
-  return InvalidQuery("there is no entry \"" + name + "\"" + NearestNames(name, EntryNames()));
-}
-
-std::vector<std::string> Server::EntryNames() const {
-  std::vector<std::string> names = options_.manifest.Names();
-  if (options_.manifest.is_closed()) return names;
-  for (const Entry& entry : BuiltInEntries()) {
-    if (!entry.name.starts_with("__") && !(entry.is_free_sql && options_.only_exports)) {
-      names.emplace_back(entry.name);
-    }
-  }
-  return names;
-}
-
 template <class T>
 Async<T> Server::RunOn(Alias& alias, Gate::Pass pass, Async<T> request,
                        engine::RequestContext context, bool may_leave) {
@@ -210,9 +207,11 @@ Async<T> Server::RunOn(Alias& alias, Gate::Pass pass, Async<T> request,
   }
   struct Running {
     std::optional<Result<T>> result;
-    Gate::Pass pass;  // until it has ended, whoever waits for it
+    std::shared_ptr<Backend> backend;  // what it runs on, whoever waits for it
+    Gate::Pass pass;                   // until it has ended
   };
   const auto running = std::make_shared<Running>();
+  running->backend = alias.backend;
   running->pass = std::move(pass);
   const auto ended = std::make_shared<Event>();
   alias.database->template Submit<T>(std::move(request), [running, ended, this](Result<T> result) {
@@ -220,6 +219,7 @@ Async<T> Server::RunOn(Alias& alias, Gate::Pass pass, Async<T> request,
     reactor_.Post([running, ended, outcome] {
       running->result = std::move(*outcome);
       running->pass = Gate::Pass();
+      running->backend.reset();
       ended->Notify();
     });
   });

@@ -14,22 +14,18 @@
 #include <asio/detached.hpp>
 
 #include "molt/worker/entry.h"
+#include "molt/worker/query_input.h"
 #include "molt/worker/server.h"
 
 namespace molt::worker {
 
 namespace {
 
-constexpr std::size_t kInFlightMax = 1024;
-// A client with so much unread output is not read from until it has read.
-constexpr std::size_t kOutputBytesMax = std::size_t{8} << 20;
+// Of a client's requests under way: one of the longest, and as much again.
+constexpr std::size_t kRequestBytesMax = 2 * wire::kFrameBytesMax;
 // What a client that sends no more has left for requests without a deadline of their own.
 constexpr std::chrono::seconds kLingerTime{2};
 constexpr std::chrono::milliseconds kHangUpPoll{50};
-
-std::size_t Unread(const std::string& output, std::size_t written) {
-  return output.size() - written;
-}
 
 // Whether the other side of a socket is gone altogether, not only done with sending. The end of a
 // pipe says nothing of whoever reads the replies.
@@ -44,7 +40,13 @@ bool HasHungUp(int fd) {
 }  // namespace
 
 Session::Session(Server& server, int in, int out, bool owns, bool is_only)
-    : server_(server), in_(in), out_(out), owns_(owns), is_only_(is_only) {}
+    : server_(server),
+      in_(in),
+      out_(out),
+      owns_(owns),
+      is_only_(is_only),
+      budget_(std::make_shared<ReplyBudget>(server.reactor(),
+                                            server.offer()->options().reply_bytes_max)) {}
 
 Session::~Session() {
   if (owns_) {
@@ -62,15 +64,13 @@ asio::awaitable<void> Session::Read(std::shared_ptr<Session> self) {
   const Deadline none;
   const CancelToken no_cancel;
   while (reads_) {
-    if (Unread(output_, written_) > kOutputBytesMax) {
-      has_room_ = std::make_shared<Event>();
-      const CancelToken stop = reading_.Token();
-      [[maybe_unused]] const Wake wake =
-          co_await Event::Wait(has_room_, &server_.reactor(), none, stop);
-      has_room_.reset();
+    const CancelToken stop = reading_.Token();
+    if (output_.unread() > kOutputBytesMax) {
+      [[maybe_unused]] const Status read = co_await WaitForRoom(none, stop);
+      // What had come before then.
+      if (reads_) HandleFrames();
       continue;
     }
-    const CancelToken stop = reading_.Token();
     if (co_await WaitForFd(&server_.reactor(), in_, Interest::kRead, none, stop) ==
         Wake::kCancelled) {
       continue;
@@ -84,31 +84,38 @@ asio::awaitable<void> Session::Read(std::shared_ptr<Session> self) {
       break;
     }
     reader_.Commit(static_cast<std::size_t>(got));
-    if (!HandleFrames()) reads_ = false;
+    server_.counters().bytes_in += static_cast<std::size_t>(got);
+    HandleFrames();
   }
   if (!is_closed_) co_await Linger(self);
 }
 
-bool Session::HandleFrames() {
-  is_handling_ = true;
-  server_.quick_runs().BeginBatch();
-  bool goes_on = true;
-  while (goes_on) {
+void Session::HandleFrames() {
+  bool is_full = false;
+  do {
+    is_handling_ = true;
+    server_.quick_runs().BeginBatch();
+    is_full = HandleSome();
+    server_.quick_runs().EndBatch();
+    is_handling_ = false;
+    Flush();
+  } while (is_full && reads_ && output_.unread() <= kOutputBytesMax);
+}
+
+// Whether it stopped because the client has so much to read.
+bool Session::HandleSome() {
+  while (output_.unread() <= kOutputBytesMax) {
     auto frame = reader_.Next();
     if (!frame) {
-      Refuse(0, frame.error(), {}, wire::WireFormat::kMsgPack);
+      Refuse(0, frame.error(), {}, wire::WireFormat::kMsgPack, server_.counters().other);
       CancelAll();
-      goes_on = false;
-    } else if (!*frame) {
-      break;
-    } else {
-      Handle(**frame);
+      reads_ = false;
+      return false;
     }
+    if (!*frame) return false;
+    Handle(**frame);
   }
-  server_.quick_runs().EndBatch();
-  is_handling_ = false;
-  Flush();
-  return goes_on;
+  return true;
 }
 
 void Session::Handle(std::string_view body) {
@@ -118,21 +125,31 @@ void Session::Handle(std::string_view body) {
     return Refuse(
         request.request_id,
         {ErrorCode::kInvalidQuery, "the request cannot be read: " + received.problem, {}, false},
-        request.entry, received.format);
+        request.entry, received.format, server_.counters().other);
   }
   if (HandleControl(request, received.format)) return;
+  const OfferPtr& offer = server_.offer();
+  const Result<const Callable*> callable = offer->Find(request.entry);
   const auto refuse = [&](const Error& error) {
-    Refuse(request.request_id, error, request.entry, received.format);
+    Refuse(request.request_id, error, request.entry, received.format,
+           callable ? *(*callable)->counters : server_.counters().other);
   };
   if (calls_.contains(request.request_id)) {
     return refuse(InvalidQuery("a request with this request_id is under way").value());
   }
-  if (calls_.size() >= kInFlightMax) {
+  if (!callable) return refuse(callable.error());
+  if (calls_.size() >= offer->options().in_flight_max) {
     return refuse(Busy("this client has " + std::to_string(calls_.size()) +
                        " requests under way, which is the limit")
                       .value());
   }
-  Begin(std::make_shared<Call>(server_, std::move(request), received.format, weak_from_this()));
+  if (request_bytes_ > 0 && request_bytes_ + request.payload.size() > kRequestBytesMax) {
+    return refuse(Busy("this client's requests under way have " +
+                       std::to_string(request_bytes_ >> 20) + " MiB already")
+                      .value());
+  }
+  Begin(std::make_shared<Call>(server_, offer, **callable, std::move(request), received.format,
+                               weak_from_this(), budget_));
 }
 
 // What is answered at once, however busy the worker is.
@@ -141,7 +158,7 @@ bool Session::HandleControl(const wire::Request& request, wire::WireFormat forma
     wire::Response response;
     response.request_id = request.request_id;
     response.entry = request.entry;
-    Reply(response, format);
+    Reply(response, format, server_.counters().ping);
     return true;
   }
   if (request.entry == "__cancel__") {
@@ -177,12 +194,12 @@ void Session::Cancel(const wire::Request& request, wire::WireFormat format) {
     return Refuse(
         request.request_id,
         InvalidQuery("the payload of __cancel__ is {\"request_id\": an integer}: " + why).value(),
-        request.entry, format);
+        request.entry, format, server_.counters().cancel);
   }
   wire::Response response;
   response.request_id = request.request_id;
   response.entry = request.entry;
-  Reply(response, format);
+  Reply(response, format, server_.counters().cancel);
   if (const auto found = calls_.find(*target); found != calls_.end()) {
     const CallPtr call = found->second;
     call->cancel.Cancel();
@@ -201,12 +218,30 @@ void Session::Credit(const wire::Request& request) {
 }
 
 void Session::Begin(const CallPtr& call) {
-  const Result<const Entry*> entry = server_.FindEntry(call->request.entry);
-  if (!entry)
-    return Refuse(call->request.request_id, entry.error(), call->request.entry, call->format);
   calls_.emplace(call->request.request_id, call);
+  request_bytes_ += call->request.payload.size();
+  ++server_.counters().in_flight;
+  const Entry& entry = *call->callable.entry;
+  if (entry.is_light || budget_->TryTake(call->share, ReplyBudget::kFirstBytes)) {
+    return Run(call, entry.run(call));
+  }
+  Run(call, RunLater(call, false));
+}
+
+Async<Answer> Session::RunLater(CallPtr call, bool takes_all) {
+  const auto share = ShareOf(call);
+  if (takes_all) {
+    MOLT_CO_RETURN_IF_ERROR(co_await budget_->TakeAll(share, call->deadline, call->cancel.Token()));
+  } else {
+    MOLT_CO_RETURN_IF_ERROR(co_await budget_->Take(share, ReplyBudget::kFirstBytes, call->deadline,
+                                                   call->cancel.Token()));
+  }
+  co_return co_await call->callable.entry->run(call);
+}
+
+void Session::Run(const CallPtr& call, Async<Answer> work) {
   asio::co_spawn(
-      InlineExecutor(server_.executor_context()), (*entry)->run(call),
+      InlineExecutor(server_.executor_context()), std::move(work),
       [self = shared_from_this(), call](const std::exception_ptr& failure, Result<Answer> result) {
         if (!failure) return self->Finish(call, std::move(result));
         try {
@@ -220,7 +255,16 @@ void Session::Begin(const CallPtr& call) {
 }
 
 void Session::Finish(const CallPtr& call, Result<Answer> result) {
+  if (!result && result.error().code == ErrorCode::kBusy && call->share.WasRefused()) {
+    call->metrics = {};
+    return Run(call, RunLater(call, true));
+  }
   calls_.erase(call->request.request_id);
+  request_bytes_ -= call->request.payload.size();
+  --server_.counters().in_flight;
+  if (result && result->payload.size() > PayloadBytesMax(call->format)) {
+    result = InvalidQuery("the reply would be larger than the 64 MiB that a frame can have");
+  }
   wire::Response response;
   response.request_id = call->request.request_id;
   response.entry = call->request.entry;
@@ -235,67 +279,8 @@ void Session::Finish(const CallPtr& call, Result<Answer> result) {
   response.metrics.queue_depth = static_cast<std::int64_t>(server_.room().taken);
   response.metrics.payload_bytes = static_cast<std::int64_t>(response.payload.size());
   if (call->IsStreamed()) response.part = {call->next_seq++, false};
-  Reply(response, call->format);
-  CloseIfDone();
-}
-
-void Session::Refuse(std::uint64_t id, const Error& error, const std::string& entry,
-                     wire::WireFormat format) {
-  wire::Response response;
-  response.request_id = id;
-  response.entry = entry;
-  wire::SetError(error, response);
-  Reply(response, format);
-}
-
-void Session::Send(wire::Response part) { Reply(part, calls_.at(part.request_id)->format); }
-
-void Session::Reply(const wire::Response& response, wire::WireFormat format) {
-  if (is_closed_) return;
-  wire::WriteResponse(response, format, output_);
-  // Answers to what came together go out together.
-  if (!is_handling_) Flush();
-}
-
-void Session::Flush() {
-  while (!is_closed_ && !is_writing_ && Unread(output_, written_) > 0) {
-    const char* bytes = output_.data() + written_;
-    const std::size_t size = Unread(output_, written_);
-    const ssize_t done = write(out_, bytes, size);
-    if (done >= 0) {
-      written_ += static_cast<std::size_t>(done);
-      continue;
-    }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) {
-      CancelAll();
-      return Close();
-    }
-    is_writing_ = true;
-    asio::co_spawn(InlineExecutor(server_.executor_context()), Write(shared_from_this()),
-                   asio::detached);
-    return;
-  }
-  if (Unread(output_, written_) == 0) {
-    written_ = 0;
-    output_.clear();
-    if (output_.capacity() > kOutputBytesMax) output_.shrink_to_fit();
-  }
-  if (has_room_ && Unread(output_, written_) <= kOutputBytesMax / 2) has_room_->Notify();
-}
-
-asio::awaitable<void> Session::Write([[maybe_unused]] std::shared_ptr<Session> self) {
-  const Deadline none;
-  const CancelToken no_cancel;
-  [[maybe_unused]] const Wake wake =
-      co_await WaitForFd(&server_.reactor(), out_, Interest::kWrite, none, no_cancel);
-  is_writing_ = false;
-  // Room is made once a lot was written, not for each piece.
-  if (written_ > kOutputBytesMax) {
-    output_.erase(0, written_);
-    written_ = 0;
-  }
-  Flush();
+  call->callable.counters->CountTime(response.metrics.handler_us);
+  Reply(response, call->format, *call->callable.counters);
   CloseIfDone();
 }
 
@@ -330,7 +315,7 @@ asio::awaitable<void> Session::Linger([[maybe_unused]] std::shared_ptr<Session> 
 }
 
 void Session::CloseIfDone() {
-  if (!reads_ && calls_.empty() && Unread(output_, written_) == 0) Close();
+  if (!reads_ && calls_.empty() && output_.unread() == 0) Close();
 }
 
 void Session::Close() {

@@ -61,8 +61,15 @@ Error PgPool::NoneFree(std::chrono::duration<double> waited, const std::string& 
   return Busy(failure.empty() ? text : text + ("; opening one more failed: " + failure)).value();
 }
 
+PoolUse PgPool::Use() const {
+  const Lock lock(mutex_);
+  const int idle = static_cast<int>(idle_.size());
+  return {open_ - opening_ - idle, idle};
+}
+
 Status PgPool::Open() {
   MOLT_RETURN_IF_ERROR(CheckConninfo(options().conninfo));
+  if (options().is_lazy) return {};
   MOLT_ASSIGN(OpenedSession session, OpenSession(options(), {}));
   open_ = 1;
   idle_.push_back(std::make_unique<PgConnection>(std::move(session), shared_));

@@ -59,6 +59,7 @@ class PgPool final : public Pool, private PipelineOwner {
   Async<Lease> AcquireForRead(const Statement& statement, const BatchLimits& limits,
                               const ExecContext& context) override;
   void Close() override;
+  [[nodiscard]] PoolUse Use() const override;
   [[nodiscard]] bool IsBlocking() const override { return false; }
   [[nodiscard]] Reactor* BulkReactor() override { return &bulk_.Get(); }
   [[nodiscard]] std::string_view DialectName() const override { return "postgres"; }

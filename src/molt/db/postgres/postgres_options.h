@@ -31,6 +31,10 @@ struct PostgresOptions {
   // server connection (PgBouncer in transaction mode): nothing is then kept by name.
   std::size_t statement_cache_size = 256;
 
+  // Nothing is opened, and no mistake found, before the first request; connections_min holds from
+  // then on.
+  bool is_lazy = false;
+
   // Reads as a superuser are refused otherwise: a superuser's functions write files and start
   // programs in a read-only transaction too.
   bool allow_superuser = false;

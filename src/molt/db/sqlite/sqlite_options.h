@@ -27,6 +27,8 @@ struct SqliteOptions {
   // How long a request without an earlier deadline waits for a free connection, or for a lock that
   // another connection or process holds.
   std::chrono::milliseconds busy_wait_max{5000};
+  // A file that cannot be opened yet is no error; each request tries again, and is told.
+  bool is_lazy = false;
 };
 
 // No value, SQL text or row can be longer than this: it bounds the memory and, since SQLite cannot

@@ -42,6 +42,7 @@ class SqlitePool final : public Pool {
     co_return Take(access, context);
   }
   void Close() override;
+  [[nodiscard]] PoolUse Use() const override;
   [[nodiscard]] bool IsBlocking() const override { return true; }
   [[nodiscard]] std::string_view DialectName() const override { return "sqlite"; }
   [[nodiscard]] bool IsProcessLocal() const override { return options_.memory; }
@@ -64,7 +65,7 @@ class SqlitePool final : public Pool {
   const Location location_;
   // Keeps a database in memory alive, whatever becomes of the connections that are used.
   std::unique_ptr<SqliteConnection> anchor_;
-  std::mutex mutex_;  // guards all that follows
+  mutable std::mutex mutex_;  // guards all that follows
   bool closed_ = false;
   Shelf readers_;
   Shelf writers_;
@@ -82,6 +83,12 @@ auto NoneFree(const Shelf& shelf, Access access, std::chrono::duration<double> w
                 waited.count(), shelf.open, idle, shelf.open - idle, shelf.waiting,
                 access == Access::kRead ? "max_readers" : "writers", shelf.open_max);
   return Busy(text);
+}
+
+PoolUse SqlitePool::Use() const {
+  const Lock lock(mutex_);
+  const int idle = static_cast<int>(readers_.idle.size() + writers_.idle.size());
+  return {readers_.open + writers_.open - idle, idle};
 }
 
 Status SqlitePool::Open() {
@@ -223,7 +230,8 @@ void SqlitePool::Close() {
 Result<std::shared_ptr<Pool>> OpenSqlite(const SqliteOptions& options) {
   MOLT_ASSIGN(Location location, Locate(options));
   auto pool = std::make_shared<SqlitePool>(options, std::move(location));
-  MOLT_RETURN_IF_ERROR(pool->Open());
+  Status opened = pool->Open();
+  if (!opened && !(options.is_lazy && !options.memory)) return Fail(std::move(opened).error());
   return pool;
 }
 

@@ -38,6 +38,11 @@ class WorkerPool final : public Pool {
     is_closed_ = true;
     if (leased_ == 0) client_->Close();
   }
+  // None is open without a request: all share the client's.
+  [[nodiscard]] PoolUse Use() const override {
+    const std::lock_guard lock(mutex_);
+    return {static_cast<int>(leased_), 0};
+  }
   [[nodiscard]] bool IsBlocking() const override { return false; }
   [[nodiscard]] Reactor* BulkReactor() override { return &bulk_.Get(); }
   [[nodiscard]] std::string_view DialectName() const override { return dialect_; }
@@ -55,7 +60,7 @@ class WorkerPool final : public Pool {
   const std::shared_ptr<client::Client> client_;
   const std::string alias_;
   const std::string dialect_;
-  std::mutex mutex_;  // guards the next two
+  mutable std::mutex mutex_;  // guards the next two
   std::size_t leased_ = 0;
   bool is_closed_ = false;
   ReactorThread bulk_;

@@ -6,6 +6,7 @@
 #include "molt/worker/entry.h"
 #include "molt/worker/fields.h"
 #include "molt/worker/run_query.h"
+#include "molt/worker/server.h"
 
 namespace molt::worker {
 
@@ -13,9 +14,9 @@ namespace {
 
 using types::Document;
 
-Result<Alias*> AliasOf(const Document& payload, Server& server) {
+Result<Alias*> AliasOf(const Document& payload, const Offer& offer) {
   MOLT_ASSIGN(auto name, Text(payload, "db_alias"));
-  return server.FindAlias(name.value_or("default"));
+  return offer.FindAlias(name.value_or("default"));
 }
 
 // A result of these columns without rows.
@@ -41,7 +42,7 @@ Async<T> RunOnAlias(CallPtr call, Alias& alias, Make make) {
 
 Async<Answer> RunDbTables(CallPtr call) {
   MOLT_CO_ASSIGN(const Document payload, ReadPayload(*call));
-  MOLT_CO_ASSIGN(Alias * alias, AliasOf(payload, call->server));
+  MOLT_CO_ASSIGN(Alias * alias, AliasOf(payload, *call->offer));
   const auto make = [alias](const engine::RequestContext& context) {
     return alias->database->TableNames(context);
   };
@@ -54,7 +55,7 @@ Async<Answer> RunDbTables(CallPtr call) {
 
 Async<Answer> RunDbDescribe(CallPtr call) {
   MOLT_CO_ASSIGN(const Document payload, ReadPayload(*call));
-  MOLT_CO_ASSIGN(Alias * alias, AliasOf(payload, call->server));
+  MOLT_CO_ASSIGN(Alias * alias, AliasOf(payload, *call->offer));
   MOLT_CO_ASSIGN(auto schema, Text(payload, "schema"));
   MOLT_CO_ASSIGN(auto table, Text(payload, "table"));
   if (!table) co_return InvalidQuery("\"table\" is missing");
@@ -71,7 +72,7 @@ Async<Answer> RunDbDescribe(CallPtr call) {
 
 Async<Answer> RunDbExplain(CallPtr call) {
   MOLT_CO_ASSIGN(const Document payload, ReadPayload(*call));
-  MOLT_CO_ASSIGN(QueryInput input, ReadQueryInput(payload, call->server));
+  MOLT_CO_ASSIGN(QueryInput input, ReadQueryInput(payload, *call->offer));
   MOLT_CO_ASSIGN(const bool analyze, Flag(payload, "analyze"));
   const auto make = [&input, analyze](const engine::RequestContext& context) {
     return input.alias->database->Explain(std::move(input.source), analyze, context);

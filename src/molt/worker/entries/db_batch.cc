@@ -20,7 +20,7 @@ Document Refused(const Error& error) {
 }
 
 Async<Answer> RunOne(CallPtr call, const Document& query) {
-  MOLT_CO_ASSIGN(QueryInput input, ReadQueryInput(query, call->server));
+  MOLT_CO_ASSIGN(QueryInput input, ReadQueryInput(query, *call->offer));
   if (input.allows_write) co_return InvalidQuery("db_batch only reads");
   input.spec.bytes_max = PayloadBytesMax(call->format);
   MOLT_CO_ASSIGN(engine::Encoded encoded,
@@ -46,13 +46,15 @@ Async<Answer> RunDbBatch(CallPtr call) {
     call->metrics = {};  // those of one query alone would mislead
     if (!answer) {
       const ErrorCode code = answer.error().code;
-      if (code == ErrorCode::kCancelled || code == ErrorCode::kTimeout) {
+      if (code == ErrorCode::kCancelled || code == ErrorCode::kTimeout ||
+          call->share.WasRefused()) {
         co_return Fail(std::move(answer).error());
       }
       answers.push_back(Refused(answer.error()));
       continue;
     }
     bytes += answer->payload.size();
+    call->share.Keep(answer->payload.size());
     if (bytes > PayloadBytesMax(call->format)) {
       co_return InvalidQuery("the results together are larger than a reply can be");
     }

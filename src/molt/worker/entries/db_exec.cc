@@ -3,6 +3,7 @@
 #include "molt/worker/entry.h"
 #include "molt/worker/fields.h"
 #include "molt/worker/run_query.h"
+#include "molt/worker/server.h"
 
 namespace molt::worker {
 
@@ -27,7 +28,7 @@ Result<Async<db::ExecuteResult>> MakeRequest(const Alias& alias, const types::Do
 
 Async<Answer> RunDbExec(CallPtr call) {
   MOLT_CO_ASSIGN(const types::Document payload, ReadPayload(*call));
-  MOLT_CO_ASSIGN(QueryInput input, ReadQueryInput(payload, call->server));
+  MOLT_CO_ASSIGN(QueryInput input, ReadQueryInput(payload, *call->offer));
   Alias& alias = *input.alias;
   if (!input.allows_write) {
     co_return InvalidQuery("db_exec writes, so \"allow_write\" must be true");

@@ -5,7 +5,7 @@ namespace molt::worker {
 
 Async<Answer> RunHealth(CallPtr call) {
   types::Document::Map databases;
-  for (const auto& [name, alias] : call->server.aliases()) {
+  for (const auto& [name, alias] : call->offer->aliases()) {
     databases.emplace_back(
         name, types::Document::Map{{"engine", alias->database->dialect().name},
                                    {"running", static_cast<std::int64_t>(alias->gate.running())},

@@ -12,20 +12,22 @@ constexpr std::int64_t kProtocol = 1;
 
 Async<Answer> RunHello(CallPtr call) {
   using types::Document;
-  const Server& server = call->server;
+  const Offer& offer = *call->offer;
   Document::Array entries;
-  for (const std::string& name : server.EntryNames()) entries.emplace_back(name);
+  for (const std::string& name : offer.EntryNames()) entries.emplace_back(name);
   Document::Map aliases;
-  for (const auto& [name, alias] : server.aliases()) {
+  for (const auto& [name, alias] : offer.aliases()) {
     aliases.emplace_back(name, Document(alias->database->dialect().name));
   }
-  const Document::Map limits = {{"frame_bytes", static_cast<std::int64_t>(wire::kFrameBytesMax)},
-                                {"queue", static_cast<std::int64_t>(server.options().queue_max)},
-                                {"max_rows", server.options().rows_max},
-                                {"stream_window", std::int64_t{wire::kStreamWindowMax}}};
+  const Document::Map limits = {
+      {"frame_bytes", static_cast<std::int64_t>(wire::kFrameBytesMax)},
+      {"queue", static_cast<std::int64_t>(offer.options().queue_max)},
+      {"in_flight", static_cast<std::int64_t>(offer.options().in_flight_max)},
+      {"max_rows", offer.options().rows_max},
+      {"stream_window", std::int64_t{wire::kStreamWindowMax}}};
   co_return DocumentAnswer(*call,
                            Document::Map{{"protocol", kProtocol},
-                                         {"server", "molt-worker " + server.options().version},
+                                         {"server", "molt-worker " + offer.options().version},
                                          {"entries", Document(std::move(entries))},
                                          {"aliases", Document(std::move(aliases))},
                                          {"limits", Document(limits)}});

@@ -246,10 +246,10 @@ Async<engine::Encoded> FetchPage(std::shared_ptr<engine::Database> database, eng
 }  // namespace
 
 Async<Answer> RunListItems(CallPtr call) {
-  const std::string& cursor_key = call->server.options().cursor_key;
+  const std::string& cursor_key = call->offer->options().cursor_key;
   MOLT_CO_ASSIGN(const Document payload, ReadPayload(*call));
   MOLT_CO_ASSIGN(const Input input, ReadInput(payload, cursor_key));
-  MOLT_CO_ASSIGN(Alias * alias, call->server.FindAlias("default"));
+  MOLT_CO_ASSIGN(Alias * alias, call->offer->FindAlias("default"));
   const engine::Source source = MakeQuery(input, alias->database->dialect().name);
   Answer answer;
   answer.codec = AnswerCodec(*call);

@@ -55,14 +55,14 @@ Result<codec::ResultFormat> FormatOf(const Export& exported) {
 }  // namespace
 
 Async<Answer> RunNamedQuery(CallPtr call) {
-  const Export& exported = *call->server.options().manifest.Find(call->request.entry);
+  const Export& exported = *call->callable.exported;
   const NamedQuery& named = *exported.named;
   MOLT_CO_ASSIGN(const Document payload, ReadPayload(*call));
   QueryInput input;
-  MOLT_CO_ASSIGN(input.alias, call->server.FindAlias(named.alias));
+  MOLT_CO_ASSIGN(input.alias, call->offer->FindAlias(named.alias));
   MOLT_CO_ASSIGN(input.spec.format, FormatOf(exported));
   input.spec.rows_max = named.rows_max.value_or(
-      input.alias->options.rows_max.value_or(call->server.options().rows_max));
+      input.alias->options.rows_max.value_or(call->offer->options().rows_max));
   MOLT_CO_ASSIGN(NamedValues values, ReadValues(named, payload));
   if (named.query) {
     input.source = *named.query;
