@@ -1,0 +1,43 @@
+"""The entry point: turns whatever ends a command into an exit code and one line on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from .problems import FAILED, INTERRUPTED, OK, USAGE, say
+
+NEEDS_TYPER = "the program molt needs typer and rich; install them with: pip install 'molt-db[cli]'"
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Runs one command; its exit code."""
+    given = list(sys.argv[1:] if args is None else args)
+    try:
+        try:
+            import typer
+        except ImportError:
+            say("molt", NEEDS_TYPER)
+            return USAGE
+        from .app import app
+
+        try:
+            code = app(given, prog_name="molt", standalone_mode=False)
+        except typer.TyperException as error:  # of flags and arguments
+            command = getattr(getattr(error, "ctx", None), "command_path", "molt")
+            words = _without_secrets(error.format_message().rstrip("."), given)
+            say(command, f"{words}; see {command} --help")
+            return error.exit_code
+        except typer.Abort:
+            return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code if isinstance(code, int) else OK
+
+
+def _without_secrets(words: str, args: Sequence[str]) -> str:
+    """A URL that came where it should not may hold a password, and is not repeated."""
+    for arg in args:
+        if "://" in arg or "password" in arg:
+            words = words.replace(repr(arg), "…").replace(arg, "…")
+    return words
