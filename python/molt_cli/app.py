@@ -146,20 +146,14 @@ def doctor(
     return guarded("molt doctor", lambda: run(url, json, connect_timeout, timeout))
 
 
-@app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    add_help_option=False,
-)
-def worker(context: typer.Context) -> int:
+# For the list of commands and completion; `main` runs it before flags are read.
+@app.command(add_help_option=False)
+def worker() -> None:
     """Run molt-worker; all arguments are its own.
 
     It is the one that $MOLT_WORKER_BINARY names, else the one beside this Python, else the one on
     PATH.
     """
-    from .problems import guarded
-    from .worker import run
-
-    return guarded("molt worker", lambda: run(context.args))
 
 
 @app.command()

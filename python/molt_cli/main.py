@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from .problems import FAILED, INTERRUPTED, OK, USAGE, say
+from .problems import FAILED, INTERRUPTED, OK, USAGE, guarded, say
 
 NEEDS_TYPER = "the program molt needs typer and rich; install them with: pip install 'molt-db[cli]'"
 
@@ -14,6 +14,10 @@ def main(args: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
     given = list(sys.argv[1:] if args is None else args)
     try:
+        if given[:1] == ["worker"]:  # whose arguments are not ours to read
+            from .worker import run
+
+            return guarded("molt worker", lambda: run(given[1:]))
         try:
             import typer
         except ImportError:
@@ -38,6 +42,7 @@ def main(args: Sequence[str] | None = None) -> int:
 def _without_secrets(words: str, args: Sequence[str]) -> str:
     """A URL that came where it should not may hold a password, and is not repeated."""
     for arg in args:
-        if "://" in arg or "password" in arg:
-            words = words.replace(repr(arg), "…").replace(arg, "…")
+        for part in (arg, arg.partition("=")[2]):
+            if "://" in part or "password" in part:
+                words = words.replace(part, "…")
     return words

@@ -13,7 +13,11 @@ from .params import read_params
 from .problems import OK, USAGE, CommandError
 from .progress import Progress
 
-SUPERUSER = "or allow it with allow_superuser=True"
+# Messages are worded for callers of the Python package.
+WORDS = {
+    "or allow it with allow_superuser=True": "or allow it with --allow-superuser",
+    "or give another value": "or say its type, as in --param n:int=5",
+}
 WRITES = "; use execute()"
 
 
@@ -89,10 +93,11 @@ def _connect(request: Request) -> molt_sql.Database:
 
 
 def _for_the_command_line(message: str) -> str:
-    """Messages are worded for callers of the Python package."""
     if WRITES in message:
         return f"{message.partition(WRITES)[0]}; molt query only reads"
-    return message.replace(SUPERUSER, "or allow it with --allow-superuser")
+    for theirs, ours in WORDS.items():
+        message = message.replace(theirs, ours)
+    return message
 
 
 def _copy(request: Request, form: str, query: molt_sql.Query) -> None:

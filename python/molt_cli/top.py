@@ -55,14 +55,13 @@ def _print_looks(look: Callable[[], Look], interval: float, *, once: bool, as_js
     def told(shown: Snapshot) -> str:
         return json.dumps(shown.as_dict(), ensure_ascii=False) if as_json else text(shown)
 
-    before: Look | None = None
-    while True:
-        now = look()
-        print(told(snapshot(now, before)), flush=True)
-        if once:
-            return
-        before = now
-        try:
+    before = look()
+    print(told(snapshot(before)), flush=True)
+    try:
+        while not once:
             time.sleep(interval)
-        except KeyboardInterrupt:  # how one leaves it
-            return
+            now = look()
+            print(told(snapshot(now, before)), flush=True)
+            before = now
+    except KeyboardInterrupt:  # how one leaves it
+        return

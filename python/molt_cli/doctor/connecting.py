@@ -162,16 +162,29 @@ def diagnose(error: molt_sql.MoltError, timeout: float) -> Failure:
     return Failure("database", "connection-failed", cause, remedy)
 
 
+def _speaks_http(host: str, port: int, timeout: float) -> bool:
+    """Such a server waits for the end of a line, which PostgreSQL's protocol does not have."""
+    with socket.create_connection((host, port), timeout) as asking:
+        try:
+            asking.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
+            return asking.recv(5) == b"HTTP/"
+        except OSError:
+            return False
+
+
 def _silent(cause: str, timeout: float) -> Failure:
     """No answer in time: is somebody there at all?"""
     found = re.search(r"no answer from \[?([^/\s,]+?)\]?:(\d+)/", cause)
     if found is not None:
         host, port = found[1], int(found[2])
         try:
-            socket.create_connection((host, port), timeout).close()
+            speaks_http = _speaks_http(host, port, timeout)
         except OSError:
             remedy = "the packets go nowhere: look at host and port, and at the firewall in between"
             return Failure("reach", "unreachable", cause, remedy)
+        if speaks_http:
+            remedy = "another kind of server answers at this port: correct the port or the host"
+            return Failure("protocol", "not-postgresql", f"{host}:{port} speaks HTTP", remedy)
         cause = f"{host}:{port} takes connections and says nothing"
     remedy = (
         "it is not PostgreSQL, or one that hangs (stopped, out of memory, a full disk), or a proxy"

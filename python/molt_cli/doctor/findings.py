@@ -44,6 +44,9 @@ class Findings:
         for check in list(self._left):
             self._add(Finding(check, "skip", why))
 
+    def has(self, problem: str) -> bool:
+        return any(finding.problem == problem for finding in self.all)
+
     def _add(self, finding: Finding) -> None:
         self._left.remove(finding.check)
         self.all.append(finding)

@@ -27,8 +27,7 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        c if c.isprintable() or c == "\N{NO-BREAK SPACE}" else ESCAPES.get(c, f"\\u{ord(c):04x}")
-        for c in text
+        c if c.isprintable() or c == "\xa0" else ESCAPES.get(c, f"\\u{ord(c):04x}") for c in text
     )
 
 
