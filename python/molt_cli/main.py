@@ -14,28 +14,34 @@ def main(args: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
     given = list(sys.argv[1:] if args is None else args)
     try:
-        if given[:1] == ["worker"]:  # whose arguments are not ours to read
-            from .worker import run
-
-            return guarded("molt worker", lambda: run(given[1:]))
-        try:
-            import typer
-        except ImportError:
-            say("molt", NEEDS_TYPER)
-            return USAGE
-        from .app import app
-
-        try:
-            code = app(given, prog_name="molt", standalone_mode=False)
-        except typer.TyperException as error:  # of flags and arguments
-            command = getattr(getattr(error, "ctx", None), "command_path", "molt")
-            words = _without_secrets(error.format_message().rstrip("."), given)
-            say(command, f"{words}; see {command} --help")
-            return error.exit_code
-        except typer.Abort:
-            return FAILED
+        code = _run(given)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        code = INTERRUPTED
+    waiting = sys.modules.get(f"{__package__}.waiting")
+    return waiting.end(code) if waiting else code
+
+
+def _run(args: Sequence[str]) -> int:
+    if args[:1] == ["worker"]:  # whose arguments are not ours to read
+        from .worker import run
+
+        return guarded("molt worker", lambda: run(args[1:]))
+    try:
+        import typer
+    except ImportError:
+        say("molt", NEEDS_TYPER)
+        return USAGE
+    from .app import app
+
+    try:
+        code = app(args, prog_name="molt", standalone_mode=False)
+    except typer.TyperException as error:  # of flags and arguments
+        command = getattr(getattr(error, "ctx", None), "command_path", "molt")
+        words = _without_secrets(error.format_message().rstrip("."), args)
+        say(command, f"{words}; see {command} --help")
+        return error.exit_code
+    except typer.Abort:
+        return FAILED
     return code if isinstance(code, int) else OK
 
 

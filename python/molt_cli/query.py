@@ -12,6 +12,7 @@ from . import formats, output
 from .params import read_params
 from .problems import OK, USAGE, CommandError
 from .progress import Progress
+from .waiting import interruptible
 
 # Messages are worded for callers of the Python package.
 WORDS = {
@@ -79,13 +80,15 @@ def _sql(given: str) -> str:
 
 def _connect(request: Request) -> molt_sql.Database:
     try:
-        return molt_sql.connect(
-            request.url,
-            max_connections=1,
-            connect_timeout=request.connect_timeout,
-            allow_superuser=request.allow_superuser,
-            # One statement has no use for a cache, and poolers may lack what it needs.
-            statement_cache_size=0,
+        return interruptible(
+            lambda: molt_sql.connect(
+                request.url,
+                max_connections=1,
+                connect_timeout=request.connect_timeout,
+                allow_superuser=request.allow_superuser,
+                # One statement has no use for a cache, and poolers may lack what it needs.
+                statement_cache_size=0,
+            )
         )
     except molt_sql.MoltError as error:
         advice = "`molt doctor URL` says more"

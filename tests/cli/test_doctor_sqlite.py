@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -247,3 +248,18 @@ def test_people_read_each_check_its_cause_and_what_to_do(folder: Path) -> None:
         'skip  access     "file" fails\n'
         "                 also: open, integrity\n"
     )
+
+
+def test_every_problem_is_in_the_guide_and_every_problem_there_exists() -> None:
+    root = Path(__file__).parents[2]
+    source = "".join(
+        path.read_text() for path in (root / "python" / "molt_cli" / "doctor").glob("*.py")
+    )
+    guide = (root / "docs" / "guide" / "cli.md").read_text()
+    named = set(re.findall(r'"([a-z]+(?:-[a-z0-9]+)+)"', source))
+    _, _, table = guide.partition("| check | problems |\n| --- | --- |\n")
+    rows = [row.split("|")[2] for row in table.partition("\n\n")[0].splitlines()]
+    documented = {word for row in rows for word in re.findall(r"`([a-z-]+)`", row)}
+    assert len(named) > 30
+    assert named - documented == set()
+    assert [word for word in documented if f'"{word}"' not in source] == []

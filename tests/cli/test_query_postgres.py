@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -115,6 +116,23 @@ def test_a_signal_stops_the_query_in_the_server_and_removes_the_file(
     wait_until(lambda: running_of(name) == 0, what="the query has ended")
     assert [*tmp_path.iterdir()] == [target]
     assert target.read_text() == "before"
+
+
+@pytest.mark.parametrize("command", [("query", "select 1"), ("doctor",)])
+@pytest.mark.parametrize(("which", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_while_it_connects(
+    command: tuple[str, ...], which: signal.Signals, code: int
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"postgresql://ada@127.0.0.1:{listener.getsockname()[1]}/shop"
+        # Longer than a test may take.
+        flags = ("--connect-timeout", 1000)
+        with Running(command[0], url, *command[1:], *flags) as running:
+            client, _ = listener.accept()
+            with client:
+                running.signal(which)
+                done = running.wait()
+    assert (done.code, done.out, done.err) == (code, "", "")
 
 
 def written(folder: Path) -> int:

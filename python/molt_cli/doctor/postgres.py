@@ -10,6 +10,7 @@ from typing import Any
 import molt_sql
 
 from ..problems import one_line
+from ..waiting import interruptible
 from .connecting import STAGES, diagnose
 from .findings import Finding, Findings
 
@@ -50,13 +51,15 @@ def examine_postgres(url: str, connect_timeout: float, timeout: float) -> Sequen
     found = Findings(CHECKS)
 
     def connect() -> molt_sql.Database:
-        return molt_sql.connect(
-            url,
-            max_connections=1,
-            connect_timeout=connect_timeout,
-            max_wait=connect_timeout,
-            statement_cache_size=0,  # behind a pooler as well
-            allow_superuser=True,  # and said so below
+        return interruptible(
+            lambda: molt_sql.connect(
+                url,
+                max_connections=1,
+                connect_timeout=connect_timeout,
+                max_wait=connect_timeout,
+                statement_cache_size=0,  # behind a pooler as well
+                allow_superuser=True,  # and said so below
+            )
         )
 
     try:

@@ -44,7 +44,7 @@ def _examine(url: str, timeout: float, found: Findings) -> None:
     if (
         _check_file(path, mode, found)
         and _check_access(path, mode, found)
-        and _check_open(url, path, timeout, found)
+        and _check_open(url, path, found)
     ):
         _check_integrity(path, timeout, found)
 
@@ -156,11 +156,11 @@ def _check_access(path: Path, mode: str, found: Findings) -> bool:
     return True
 
 
-def _check_open(url: str, path: Path, timeout: float, found: Findings) -> bool:
+def _check_open(url: str, path: Path, found: Findings) -> bool:
     tables = molt_sql.raw("select count(*) from sqlite_master")
     try:
         with molt_sql.connect(url) as db:
-            count = tables.on(db).fetch_value(timeout=min(timeout, LOCK_WAIT_S)).result()
+            count = tables.on(db).fetch_value(timeout=LOCK_WAIT_S).result()
             version = molt_sql.raw("select sqlite_version()").on(db).fetch_value().result()
     except molt_sql.BusyError:
         holders = ", ".join(_lock_holders(path)) or "another process"
@@ -188,7 +188,7 @@ def _check_integrity(path: Path, timeout: float, found: Findings) -> None:
     """By Python's own sqlite3, as the package rightly lets no such PRAGMA through."""
     deadline = time.monotonic() + timeout
     uri = f"file:{quote(str(path.absolute()))}?mode=ro"
-    db = sqlite3.connect(uri, uri=True, timeout=min(timeout, LOCK_WAIT_S))
+    db = sqlite3.connect(uri, uri=True, timeout=LOCK_WAIT_S)
     try:
         db.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
         told = [str(row[0]) for row in db.execute("pragma quick_check(3)")]
