@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -13,7 +14,13 @@ NEEDS_TYPER = "the program molt needs typer and rich; install them with: pip ins
 def main(args: Sequence[str] | None = None) -> int:
     """Runs one command; its exit code."""
     given = list(sys.argv[1:] if args is None else args)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # for those who are not on UTF-8
+            stream.reconfigure(errors="backslashreplace")
     try:
+        if any(not arg.isascii() and not _is_text(arg) for arg in given):
+            say("molt", "an argument is not UTF-8; a database's URL takes its bytes as %XX")
+            return USAGE
         code = _run(given)
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -43,6 +50,15 @@ def _run(args: Sequence[str]) -> int:
     except typer.Abort:
         return FAILED
     return code if isinstance(code, int) else OK
+
+
+def _is_text(arg: str) -> bool:
+    """Bytes that were none come as surrogates."""
+    try:
+        arg.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _without_secrets(words: str, args: Sequence[str]) -> str:

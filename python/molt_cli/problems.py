@@ -11,6 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 OK, FAILED, USAGE = 0, 1, 2
+DEBUG = "MOLT_DEBUG"
 # As shells report programs that end by SIGINT, SIGPIPE and SIGTERM.
 INTERRUPTED, PIPE_CLOSED, TERMINATED = 130, 141, 143
 
@@ -68,6 +69,12 @@ def guarded(command: str, run: Callable[[], int]) -> int:
         return error.code
     except OSError as error:
         say(command, os_error(error))
+        return FAILED
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        # Not its words, which could hold anything.
+        say(command, f"{type(error).__name__}, a mistake in molt itself; {DEBUG}=1 shows where")
         return FAILED
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -108,8 +108,6 @@ def test_bash_completes_commands_flags_and_formats(words: str, expected: set[str
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_are_of_this_program(shell: str) -> None:
-    done = molt("--show-completion", env={"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": ""})
-    assert done.code in (0, 1)  # no shell of a known kind may be running the tests
     done = subprocess.run(
         MOLT,
         capture_output=True,

@@ -51,6 +51,13 @@ def test_a_table_shows_wide_letters_and_no_escape_sequences(url: str) -> None:
     )
 
 
+def test_a_long_cell_does_not_make_every_line_as_long(url: str) -> None:
+    sql = "select case n when 7 then printf('%.5000c', 'x') else 'y' end as t, n from numbers"
+    lines = molt("query", url, sql, "--limit", 3000).out.splitlines()
+    assert lines[9] == "x" * 5000 + " │   7"
+    assert max(map(len, lines[:9] + lines[10:])) < 250
+
+
 def test_json_is_an_array_of_objects(url: str, shop: Path) -> None:
     for sql in (USERS, NUMBERS):
         found = molt("query", url, sql, "--format", "json").json
@@ -319,6 +326,34 @@ def test_errors_say_what_where_and_what_to_do(url: str, tmp_path: Path) -> None:
     secret = "postgresql://ada:s3cret@nowhere.invalid/shop"
     done = fails("query", secret, "select 1", code=1, words='"nowhere.invalid".*molt doctor')
     assert "s3cret" not in done.err
+
+
+def test_what_is_not_utf8_is_refused_and_other_encodings_are_served(url: str) -> None:
+    for args in (["query", url, b"select '\xff'"], ["doctor", b"sqlite:///\xff.db"]):
+        done = subprocess.run([*MOLT, *args], capture_output=True, check=False)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"not UTF-8" in done.stderr
+        assert done.stderr.count(b"\n") == 1
+    done = subprocess.run(
+        [*MOLT, "query", url, "-"], input=b"\xff", capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert b"not UTF-8" in done.stderr
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+    assert molt("query", url, "select 'é' as a", "-f", "csv", env=ascii_only).out == "a\r\né\r\n"
+    told = molt("doctor", "sqlite:///é.db", env=ascii_only)
+    assert (told.code, told.err) == (2, "")
+    assert "\\xe9.db" in told.out
+
+
+def test_a_mistake_of_its_own_is_one_line_unless_it_is_looked_for(url: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import molt_sql\ndef connect(*a, **k): raise KeyError('s3cret')\nmolt_sql.connect = connect\n"
+    )
+    env = {"PYTHONPATH": str(tmp_path)}
+    done = fails("query", url, "select 1", code=1, words="KeyError.*MOLT_DEBUG=1", env=env)
+    assert "s3cret" not in done.err
+    assert "Traceback" in molt("query", url, "select 1", env=env | {"MOLT_DEBUG": "1"}).err
 
 
 def test_a_reader_that_leaves_ends_it_quietly(url: str) -> None:

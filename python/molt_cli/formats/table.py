@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from molt_sql import ResultSet
 
 PAGE_ROWS = 1000
+WIDTH_MAX = 200  # of a column; longer cells stick out, rather than making all others as long
 NUMBERS = {"int16", "int32", "int64", "float32", "float64", "decimal", "decimal128"}
 ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -62,7 +63,7 @@ class PlainTable:
             names = [visible(name) for name in batch.columns]
             self._right = [kind in NUMBERS for _, kind in batch.schema]
             self._widths = [
-                max(width(name), *(width(row[i]) for row in cells), 0)
+                min(max(width(name), *(width(row[i]) for row in cells), 0), WIDTH_MAX)
                 for i, name in enumerate(names)
             ]
             lines = [self._line(names), "─┼─".join("─" * wide for wide in self._widths)]
