@@ -16,6 +16,7 @@ venv/bin/python - <<'PYTHON'
 import importlib.metadata
 import pathlib
 
+import molt_cli
 import molt_sql
 
 package = pathlib.Path(molt_sql.__file__).parent
@@ -24,3 +25,6 @@ for name in ("_molt.pyi", "py.typed"):
 print("imported molt-db", importlib.metadata.version("molt-db"), "from a fresh environment")
 PYTHON
 venv/bin/molt-worker --version
+venv/bin/molt worker --version  # needs no extra
+! venv/bin/molt --help 2>needs || die "molt runs without its extra [cli]"
+grep -q 'molt-db\[cli\]' needs || die "molt does not say which extra it needs: $(<needs)"

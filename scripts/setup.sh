@@ -49,6 +49,10 @@ print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], s
   echo "$wanted" >"$stamp"
 done
 
+# What a wheel installs as its entry point.
+printf '#!/bin/sh\nexec "%s" -m molt_cli "$@"\n' "$PWD/.venv/bin/python" >.venv/bin/molt
+chmod +x .venv/bin/molt
+
 if $with_build; then
   build release
   # Beside the interpreter, where a wheel installs it.

@@ -4,6 +4,9 @@ The blocks of a page run in order, in one namespace, in a fresh folder; `await` 
 level, as in a notebook. A ```text block right after a Python block is what it prints; with the
 comment `<!-- varies -->` before it, it is an example of that. `pytest --update` writes all of them anew.
 
+In a ```console block each line that begins with `$ ` is run by sh, where `molt` is on PATH and no
+terminal is; what follows is what it prints, errors too. `<!-- varies -->` may stand before it.
+
 A page with the comment `<!-- needs: postgresql -->` runs where PG* variables name a database of its
 own, with the role molt, so that `connect("postgresql://")` is all it says.
 """
@@ -13,7 +16,10 @@ import asyncio
 import contextlib
 import inspect
 import io
+import os
 import re
+import subprocess
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +38,14 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
+CONSOLE = re.compile(
+    r"^(?P<example><!-- varies -->\n)?```console\n(?P<script>.*?)^```\n", re.MULTILINE | re.DOTALL
+)
+PART = re.compile(f"{BLOCK.pattern}|{CONSOLE.pattern}", re.MULTILINE | re.DOTALL)
+
 NEEDS_POSTGRESQL = "<!-- needs: postgresql -->"
+
+COMMAND_ENDS_WITHIN_S = 60
 
 # As docs for everyone have promised it, character for character.
 TARGET = """\
@@ -74,9 +87,34 @@ class Session:
         self._runner.close()
 
 
+def run_console(script: str) -> str:
+    """The same commands, each with what it prints now."""
+    commands = re.findall(r"^\$ (.*(?:(?<=\\)\n.*)*)", script, re.MULTILINE)
+    shown = ""
+    for command in commands:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            text=True,
+            timeout=COMMAND_ENDS_WITHIN_S,
+        )
+        shown += f"$ {command}\n{done.stdout}"
+    return "".join(f"{line.rstrip()}\n" for line in shown.splitlines())
+
+
 @pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def session(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Session]:
     monkeypatch.chdir(tmp_path)
+    programs = tmp_path_factory.mktemp("programs")
+    molt = programs / "molt"
+    molt.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m molt_cli "$@"\n')
+    molt.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("COLUMNS", "100")
     session = Session()
     yield session
@@ -88,6 +126,11 @@ def run_page(path: Path, text: str, session: Session, *, update: bool = False) -
     """The page with what its blocks print now; what varies is left as it is, save for `update`."""
 
     def rewrite(block: re.Match[str]) -> str:
+        if (script := block["script"]) is not None:
+            printed = run_console(script)
+            if block["example"] and not update:
+                return block[0]
+            return block[0].replace(script, printed)
         line = text.count("\n", 0, block.start("code"))
         try:
             printed = session.run(block["code"], line, path)
@@ -101,7 +144,7 @@ def run_page(path: Path, text: str, session: Session, *, update: bool = False) -
         start, end = block.start("output") - block.start(), block.end("output") - block.start()
         return block[0][:start] + printed + block[0][end:]
 
-    return BLOCK.sub(rewrite, text)
+    return PART.sub(rewrite, text)
 
 
 @pytest.fixture
@@ -125,6 +168,7 @@ def test_page_runs_and_prints_what_it_says(
     if NEEDS_POSTGRESQL in text:
         request.getfixturevalue("postgresql")
     assert text.count("```python\n") == len(BLOCK.findall(text))
+    assert text.count("```console\n") == len(CONSOLE.findall(text))
     update = pytestconfig.getoption("--update")
     rendered = run_page(path, text, session, update=update)
     if update:
@@ -144,5 +188,9 @@ def test_a_page_that_says_something_else_is_caught(session: Session) -> None:
     assert run_page(ROOT / "page.md", varies, session) == varies
     with pytest.raises(pytest.fail.Exception, match=r"page\.md:2 fails"):
         run_page(ROOT / "page.md", "```python\n1 / 0\n```\n", session)
+    console = "```console\n$ echo 1 && \\\necho 2; molt; echo $?\n{}```\n"
+    right = console.format("1\n2\nmolt: Missing command; see molt --help\n2\n")
+    assert run_page(ROOT / "page.md", console.format("what?\n"), session) == right
+    assert run_page(ROOT / "page.md", right, session) == right
     with pytest.raises(AssertionError, match="does not say what"):
         run_page(ROOT / "page.md", "```python\nprint(1)\n```\n", session)

@@ -45,6 +45,7 @@ LIBRARIES = {
 # Python packages: what each may import of its siblings.
 PACKAGES = {
     "molt_sql": "",
+    "molt_cli": "molt_sql",
     "molt_worker": "molt_sql",
     "molt_db_adapter": "molt_sql molt_worker",
 }
@@ -162,7 +163,8 @@ def forbidden_imports(files: Files) -> list[str]:
             if top in PACKAGES and top not in allowed:
                 complaints.append(f"{path}: {package} may not import {name}")
             if top in WEB_FRAMEWORKS and (
-                package == "molt_sql" or module_of(path).startswith("molt_db_adapter.core")
+                package in ("molt_sql", "molt_cli")
+                or module_of(path).startswith("molt_db_adapter.core")
             ):
                 complaints.append(f"{path}: no web framework here ({name})")
     return complaints

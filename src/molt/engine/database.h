@@ -155,8 +155,8 @@ class Database : public std::enable_shared_from_this<Database> {
 
   // A read on the calling thread, which must not block: an event loop's. Nothing if the source has
   // not been seen before, took too long the last times, must wait for anything, or is not done
-  // within the trial time; then it has had no effect and is to be submitted. Most small queries take
-  // less time than waking another thread does. `make(context)` gives the request.
+  // within the trial time; then it has had no effect and is to be submitted. Most small queries
+  // take less time than waking another thread does. `make(context)` gives the request.
   template <class T, class Make>
   std::optional<Result<T>> Try(const Source& source, RequestContext context, const Make& make) {
     if (!pool_->IsBlocking() || context.transaction) return std::nullopt;

@@ -1,0 +1,7 @@
+"""`python -m molt_cli` is `molt`."""
+
+import sys
+
+from .main import main
+
+sys.exit(main())
