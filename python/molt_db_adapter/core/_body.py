@@ -2,7 +2,6 @@
 
 import json
 import typing
-from collections.abc import Mapping
 
 
 class Rendered(typing.Protocol):
@@ -20,10 +19,10 @@ def to_json(content: typing.Any, encoder: type[json.JSONEncoder]) -> bytes:
     """
     if is_rendered(content):
         return content.json()
-    if not isinstance(content, Mapping) or not any(map(is_rendered, content.values())):
+    if not isinstance(content, dict):
         return json.dumps(content, cls=encoder).encode("ascii")
     parts: list[bytes] = []
-    for key, value in typing.cast("Mapping[str, typing.Any]", content).items():
+    for key, value in typing.cast("dict[object, object]", content).items():
         if not isinstance(key, str):
             raise TypeError(f"keys must be strings, not {type(key).__name__}")
         parts.append(json.dumps(key).encode("ascii") + b": " + to_json(value, encoder))

@@ -2,15 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from molt_sql import (
-    BusyError,
-    CancelledError,
-    InvalidQueryError,
-    MoltError,
-    TimeoutError,
-    UnsupportedError,
-    WorkerUnavailableError,
-)
+import molt_sql
+from molt_sql import MoltError
 
 _RETRY_AFTER_S = 1
 
@@ -26,17 +19,26 @@ class HttpProblem:
 
 # The first that fits. What the database says may name tables and values, so it is not passed on.
 _PROBLEMS: tuple[tuple[type[MoltError], HttpProblem], ...] = (
-    (InvalidQueryError, HttpProblem(400, "the request asks for something that is not possible")),
-    (UnsupportedError, HttpProblem(400, "the request asks for something that is not supported")),
     (
-        BusyError,
+        molt_sql.InvalidQueryError,
+        HttpProblem(400, "the request asks for something that is not possible"),
+    ),
+    (
+        molt_sql.UnsupportedError,
+        HttpProblem(400, "the request asks for something that is not supported"),
+    ),
+    (
+        molt_sql.BusyError,
         HttpProblem(
             429, "too many requests; try again later", {"Retry-After": str(_RETRY_AFTER_S)}
         ),
     ),
-    (TimeoutError, HttpProblem(504, "the database did not answer in time")),
-    (CancelledError, HttpProblem(499, "the request was cancelled")),
-    (WorkerUnavailableError, HttpProblem(503, "the database cannot be reached; try again later")),
+    (molt_sql.TimeoutError, HttpProblem(504, "the database did not answer in time")),
+    (molt_sql.CancelledError, HttpProblem(499, "the request was cancelled")),
+    (
+        molt_sql.WorkerUnavailableError,
+        HttpProblem(503, "the database cannot be reached; try again later"),
+    ),
 )
 _INTERNAL = HttpProblem(500, "the request failed")
 

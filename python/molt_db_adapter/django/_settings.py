@@ -68,8 +68,7 @@ def _parse(name: str) -> MoltSettings:
     parsed = MoltSettings(**values)
     if parsed.worker not in (IN_PROCESS, STDIO) and not parsed.worker.startswith(_UNIX + "/"):
         raise ImproperlyConfigured(
-            f'MOLT["{name}"]["WORKER"] must be "{IN_PROCESS}", "{STDIO}" or '
-            f'"{_UNIX}/path/of.sock"'
+            f'MOLT["{name}"]["WORKER"] must be "{IN_PROCESS}", "{STDIO}" or "{_UNIX}/path/of.sock"'
         )
     if parsed.timeout_ms is not None and parsed.timeout_ms < 1:
         raise ImproperlyConfigured(f'MOLT["{name}"]["TIMEOUT_MS"] must be positive, or None')

@@ -8,11 +8,25 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ._settings import IN_PROCESS, STDIO, MoltSettings
 
 # libpq's names of what Django calls otherwise; OPTIONS have libpq's names already.
-_KEYWORDS = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+_KEYWORDS = {
+    "NAME": "dbname",
+    "USER": "user",
+    "PASSWORD": "password",
+    "HOST": "host",
+    "PORT": "port",
+}
 # Options of Django and of psycopg that are no parameters of a connection.
 _NOT_OF_LIBPQ = frozenset(
-    {"pool", "server_side_binding", "isolation_level", "assume_role", "cursor_factory", "context",
-     "prepare_threshold", "service_name"}
+    {
+        "pool",
+        "server_side_binding",
+        "isolation_level",
+        "assume_role",
+        "cursor_factory",
+        "context",
+        "prepare_threshold",
+        "service_name",
+    }
 )
 
 
