@@ -30,10 +30,9 @@ def bounded() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def project() -> Iterator[Path]:
     """The project with its tables and items; gives the file of the database."""
+    import django
     from django.core.management import call_command
     from django.db import connection, connections
-
-    import django
 
     django.setup()
     call_command("migrate", verbosity=0)
