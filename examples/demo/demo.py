@@ -19,10 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 # E402: the demo is run by its path, so the checkout must be on sys.path before these.
-from examples.demo import queries  # noqa: E402
-from examples.demo.load import open_database, open_postgres  # noqa: E402
+from examples.demo import queries, web  # noqa: E402
+from examples.demo.load import make_database, make_postgres  # noqa: E402
 
-from molt_sql import Database, Query  # noqa: E402
+from molt_sql import Database, Query, connect  # noqa: E402
 
 QUERIES: dict[str, Callable[[], Query]] = {
     "Filter, select, limit": queries.brass_parts,
@@ -77,12 +77,17 @@ def main() -> None:
     console = Console(soft_wrap=True)
     if options.postgres:
         folder.mkdir(parents=True, exist_ok=True)
-        opened = open_postgres(options.scale, options.postgres, folder, console)
+        url = make_postgres(options.scale, options.postgres, folder, console)
     else:
         path = options.database or folder / f"tpch-{options.scale}.db"
-        opened = open_database(options.scale, path.resolve(), console)
-    with opened as db:
+        url = make_database(options.scale, path.resolve(), console)
+    with connect(url) as db:
         asyncio.run(run(db, console))
+    console.rule("[bold]The same query, both ways", align="left")
+    print(inspect.getsource(queries.both_ways))
+    asyncio.run(queries.both_ways(url))
+    console.rule("[bold]A Django view, both ways", align="left")
+    web.compare(folder)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ BATCH_ROWS = 10_000
 Advance = Callable[[int], object]
 
 
-def open_database(scale: str, path: Path, console: Console) -> Database:
-    """The database at `path`, made and loaded if it is not there yet."""
+def make_database(scale: str, path: Path, console: Console) -> str:
+    """The URL of the database at `path`, made and loaded if it is not there yet."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         data = generate(scale, path.parent / f"tpch-{scale}", console)
@@ -38,14 +38,15 @@ def open_database(scale: str, path: Path, console: Console) -> Database:
         with connect(f"sqlite:///{unfinished}?mode=rwc") as db:
             load(db, data, console)
         unfinished.rename(path)
-    db = connect(f"sqlite:///{path}?mode=ro")
-    missing = CREATE_TABLE.keys() - set(db.table_names())
+    url = f"sqlite:///{path}?mode=ro"
+    with connect(url) as db:
+        missing = CREATE_TABLE.keys() - set(db.table_names())
     if missing:
         raise SystemExit(f"{path} is no TPC-H database: it lacks {', '.join(sorted(missing))}")
-    return db
+    return url
 
 
-def open_postgres(scale: str, url: str, folder: Path, console: Console) -> Database:
+def make_postgres(scale: str, url: str, folder: Path, console: Console) -> str:
     """The same in a schema of its own of the PostgreSQL database at `url`."""
     schema = f"molt_demo_{scale.replace('.', '_')}"
     with connect(url) as db:
@@ -61,7 +62,7 @@ def open_postgres(scale: str, url: str, folder: Path, console: Console) -> Datab
             with connect(in_schema(url, f"{schema}_part")) as unfinished:
                 load(unfinished, data, console)
             db.execute(raw(f"ALTER SCHEMA {schema}_part RENAME TO {schema}")).result()
-    return connect(in_schema(url, schema))
+    return in_schema(url, schema)
 
 
 def in_schema(url: str, schema: str) -> str:

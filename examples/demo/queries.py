@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from molt_sql import Database, MoltError, Query, fn, table
+from molt_sql import Database, MoltError, Query, connect, fn, table
 
 from .schema import Customer, Lineitem, Nation, Orders, Part
 
@@ -73,6 +73,17 @@ async def cancel_a_runaway(db: Database) -> None:
     except asyncio.CancelledError:
         took = (time.perf_counter() - cancelled) * 1000
         print(f"the query had stopped {took:.1f} ms after cancel()")
+
+
+async def both_ways(url: str) -> None:
+    q = pricing_summary()
+    answers = []
+    for way, at in (("in this process", url), ("through a worker", f"molt+stdio:{url}")):
+        with connect(at) as db:
+            begun = time.perf_counter()
+            answers.append(await q.on(db).fetch_all())
+            print(f"{way}: {(time.perf_counter() - begun) * 1000:.1f} ms")
+    print("the same rows" if answers[0] == answers[1] else "other rows!")
 
 
 async def three_mistakes(db: Database) -> None:

@@ -38,16 +38,19 @@ def test_first_run_makes_and_loads_the_data(first_run: str, database: Path) -> N
 
 def test_every_example_shows_its_code_its_sql_its_rows_and_its_time(first_run: str) -> None:
     scenes = re.split(r"^.+ ─{5,}$", first_run, flags=re.MULTILINE)[1:]
-    assert len(scenes) == 6
-    for scene in scenes:
+    assert len(scenes) == 8
+    for scene in scenes[:7]:
         assert re.search(r"^(async )?def \w+\(", scene, re.MULTILINE)
-        assert re.search(r"^[\d.]+ ms", scene, re.MULTILINE)
+        assert re.search(r"[\d.]+ ms", scene, re.MULTILINE)
     for scene in scenes[:3]:
         assert re.search(r"^SELECT .+\nFROM ", scene, re.MULTILINE)
         assert re.search(r"^\(\d+ rows\)$", scene, re.MULTILINE)
     assert "│ year ┆" in scenes[3]
     assert re.search(r"stopped [\d.]+ ms after cancel", scenes[4])
     assert len(re.findall(r"^InvalidQueryError: ", scenes[5], re.MULTILINE)) == 3
+    assert "through a worker: " in scenes[6]
+    assert "the same rows\n" in scenes[6]
+    assert scenes[7].count("the same bytes") == 2
 
 
 def test_output_that_is_no_terminal_gets_plain_lines(first_run: str) -> None:
