@@ -20,7 +20,16 @@ from environment import environment
 
 HERE = Path(__file__).parent
 ROWS_MIN = 1000
-BENCHES = ("builder", "sqlite_small", "sqlite_bulk", "pg_bulk", "pg_small", "pg_copy_in")
+BENCHES = (
+    "builder",
+    "sqlite_small",
+    "sqlite_bulk",
+    "pg_bulk",
+    "pg_small",
+    "pg_copy_in",
+    "ipc",
+    "ipc_bulk",
+)
 
 
 def main() -> int:
