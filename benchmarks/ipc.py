@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 import data
 import ipc_load
 import ipc_worker
-from harness import Case, Contestant, Goal, Options, RowsDifferError
+from harness import Case, Contestant, Goal, Op, Options, RowsDifferError
 from ipc_load import Asked, Figures, Way
 
 ONE = Way("socket, 1 in flight", "socket", 1, 1)
@@ -32,6 +34,8 @@ WAYS = (
     CLIENTS,
     CROWD,
 )
+RAW = "the same by Python's sqlite3, in one process"
+ENGINE = "the same, summed up within SQLite"
 ROUND_S = 1.0
 ROUND_QUICK_S = 0.02
 ROUNDS = 5
@@ -42,7 +46,9 @@ PAGE = 50
 USERS = range(1, data.ITEMS_USERS + 1, data.ITEMS_USERS // 64)
 """Whose items are asked for, one after the other."""
 COLUMNS = ("id", "created_at", "status", "title", "score", "unread")
-SQL = f"select {', '.join(COLUMNS)} from items where user_id = ? and id > ? order by id limit {PAGE}"
+SQL = (
+    f"select {', '.join(COLUMNS)} from items where user_id = ? and id > ? order by id limit {PAGE}"
+)
 
 RATES = {"ping": 250_000, "list_items": 40_000, "db_query_msgpack": 40_000}
 """Goals: requests a second, 32 in flight on one connection."""
@@ -58,10 +64,13 @@ def cases(options: Options) -> Iterator[Case]:
     rows = _pages()
     yield _case("ping", "__ping__, answered at once", _ping(), seconds, idle)
     yield _case("health", "health", _health(), seconds)
-    yield _case("list_items", f"list_items, {PAGE} rows as MsgPack", _list_items(rows), seconds)
+    about = f"list_items, {PAGE} rows as MsgPack"
+    yield _case("list_items", about, _list_items(rows), seconds, floors=_floors(seconds))
     for form in ("json", "msgpack", "arrow_ipc"):
         about = f"db_query, the same {PAGE} rows as {form}"
-        yield _case(f"db_query_{form}", about, _db_query(rows, form), seconds)
+        yield _case(
+            f"db_query_{form}", about, _db_query(rows, form), seconds, floors=_floors(seconds)
+        )
 
 
 def _case(
@@ -70,6 +79,7 @@ def _case(
     asked: Asked,
     seconds: float,
     extra: Callable[[], tuple[dict[str, str], list[Goal]]] = lambda: ({}, []),
+    floors: Sequence[Contestant] = (),
 ) -> Case:
     figures = {way.name: Figures() for way in WAYS}
     of_extra: list[Goal] = []
@@ -102,13 +112,40 @@ def _case(
                 timed_itself=True,
             )
             for way in WAYS
-        ],
+        ]
+        + list(floors),
         unit="s per request",
         goals=goals,
         rounds=ROUNDS,
         block_s=0,
         notes=notes,
     )
+
+
+def _floors(seconds: float) -> list[Contestant]:
+    """What SQLite needs for a page: with its cells made Python objects, and with no cell made."""
+    summed = f"select sum(length(created_at || status || title) + score + unread) from ({SQL})"
+    return [
+        Contestant(name, partial(_raw, sql, seconds / 5), "part", timed_itself=True)
+        for name, sql in ((RAW, SQL), (ENGINE, summed))
+    ]
+
+
+@contextmanager
+def _raw(sql: str, seconds: float) -> Iterator[Op]:
+    db = sqlite3.connect(f"file:{data.items_file()}?mode=ro", uri=True)
+    users = cycle(USERS)
+
+    def run(_: int) -> float:
+        count = 0
+        began = time.perf_counter()
+        while (took := time.perf_counter() - began) < seconds or count == 0:
+            db.execute(sql, (next(users), 0)).fetchall()
+            count += 1
+        return took / count
+
+    yield run
+    db.close()
 
 
 def _databases() -> dict[str, str]:
