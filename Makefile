@@ -20,7 +20,7 @@ cancel-races: ## 10,000 requests given up as they end, none hits another; MOLT_C
 check: ## format, lint, types, arrows between rooms
 	@scripts/check.sh
 
-bench: ## benchmarks, all or WHAT=builder, sqlite_small, sqlite_bulk, pg_bulk, pg_small, pg_copy_in
+bench: ## benchmarks, all or WHAT=builder, sqlite_small, sqlite_bulk, pg_bulk, pg_small, pg_copy_in, ipc, ipc_bulk
 	@scripts/setup.sh bench
 	@.venv/bin/python benchmarks/run.py $(WHAT) $(ARGS)
 

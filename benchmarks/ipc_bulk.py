@@ -37,8 +37,12 @@ class Source:
 
     engine: str
     about: str
-    reads: Mapping[int, Read]
-    """By the number of rows: what is timed, one row, and perhaps more for memory alone."""
+    count: int
+    """Rows of what is timed."""
+    counts: Sequence[int]
+    """Rows of what memory is measured with."""
+    read: Callable[[int], Read]
+    """Of a table with so many rows, in this process; it is made when there is none yet."""
     adbc: Opener
     adbc_stream: Opener
     rows: Callable[[Any], object]
@@ -47,10 +51,17 @@ class Source:
 
 def cases(options: Options) -> Iterator[Case]:
     count = options.rows or (data.EVENTS_QUICK if options.quick else data.EVENTS)
-    yield from _cases_of(_sqlite(count), count)
-    with pg_server.running() as server:
-        larger = [] if options.quick else [count * pg_bulk.MEMORY_FACTOR]
-        yield from _cases_of(_postgres(server, [1, count, *larger]), count)
+    if _wants(options, "sqlite"):
+        yield from _cases_of(_sqlite(count))
+    if _wants(options, "postgres"):
+        with pg_server.running() as server:
+            larger = [] if options.quick else [count * pg_bulk.MEMORY_FACTOR]
+            yield from _cases_of(_postgres(server, count, larger))
+
+
+def _wants(options: Options, engine: str) -> bool:
+    """Whether its tables and its server are needed at all."""
+    return any(options.wants(f"{engine}_{name}") for name in ("to_arrow", "stream"))
 
 
 def _sqlite(count: int) -> Source:
@@ -58,10 +69,9 @@ def _sqlite(count: int) -> Source:
     return Source(
         engine="sqlite",
         about="SQLite",
-        reads={
-            rows: Read(f"sqlite:///{data.events_file(rows)}?mode=ro", "events")
-            for rows in (1, count)
-        },
+        count=count,
+        counts=[count],
+        read=lambda rows: Read(f"sqlite:///{data.events_file(rows)}?mode=ro", "events"),
         adbc=lambda: sqlite_bulk.adbc(path),
         adbc_stream=lambda: _adbc_stream(path),
         rows=sqlite_bulk.table_of,
@@ -74,21 +84,24 @@ def _adbc_stream(path: Path) -> Iterator[Op]:
     yield lambda _: read()
 
 
-def _postgres(server: pg_server.Server, counts: Sequence[int]) -> Source:
-    reads = {rows: Read(server.url, server.events(rows)) for rows in counts}
-    timed = reads[counts[1]]
+def _postgres(server: pg_server.Server, count: int, larger: Sequence[int]) -> Source:
+    def read(rows: int) -> Read:
+        return Read(server.url, server.events(rows))
+
     return Source(
         engine="postgres",
         about=server.about,
-        reads=reads,
-        adbc=lambda: pg_bulk_peers.adbc(timed),
-        adbc_stream=lambda: pg_bulk_peers.adbc_stream(timed),
+        count=count,
+        counts=[count, *larger],
+        read=read,
+        adbc=lambda: pg_bulk_peers.adbc(read(count)),
+        adbc_stream=lambda: pg_bulk_peers.adbc_stream(read(count)),
         rows=pg_bulk.table_of,
     )
 
 
-def _cases_of(source: Source, count: int) -> Iterator[Case]:
-    direct = source.reads[count]
+def _cases_of(source: Source) -> Iterator[Case]:
+    count = source.count
 
     def case(
         name: str,
@@ -108,8 +121,8 @@ def _cases_of(source: Source, count: int) -> Iterator[Case]:
             name=f"{source.engine}_{name}",
             about=f"{count:,} rows x 9 columns {about}",
             contestants=[
-                Contestant(THROUGH, lambda: _through(source, count, ours), "ours", rows),
-                Contestant(DIRECT, lambda: ours(direct), "part", rows),
+                Contestant(THROUGH, lambda: _through(source, ours), "ours", rows),
+                Contestant(DIRECT, lambda: ours(source.read(count)), "part", rows),
                 Contestant(ADBC, adbc, rows=rows),
             ],
             unit=f"s per {count:,} rows",
@@ -131,23 +144,28 @@ def _cases_of(source: Source, count: int) -> Iterator[Case]:
     )
 
 
-@contextmanager
-def _worker(source: Source) -> Iterator[ipc_worker.Worker]:
-    with ipc_worker.running({_alias(rows): read.url for rows, read in source.reads.items()}) as it:
-        yield it
+@dataclass(frozen=True)
+class _Served:
+    """The tables of a source behind a worker."""
 
-
-def _alias(rows: int) -> str:
-    return f"events_{rows}"
-
-
-def _read(source: Source, worker: ipc_worker.Worker, rows: int) -> Read:
-    return replace(source.reads[rows], url=worker.url(_alias(rows)))
+    worker: ipc_worker.Worker
+    reads: Mapping[int, Read]
+    """By the number of rows."""
 
 
 @contextmanager
-def _through(source: Source, rows: int, ours: Callable[[Read], Any]) -> Iterator[Op]:
-    with _worker(source) as worker, ours(_read(source, worker, rows)) as op:
+def _served(source: Source, *counts: int) -> Iterator[_Served]:
+    direct = {rows: source.read(rows) for rows in counts}
+    aliases = {rows: f"events_{rows}" for rows in counts}
+    databases = {aliases[rows]: read.url for rows, read in direct.items()}
+    with ipc_worker.running(databases) as worker:
+        reads = {r: replace(read, url=worker.url(aliases[r])) for r, read in direct.items()}
+        yield _Served(worker, reads)
+
+
+@contextmanager
+def _through(source: Source, ours: Callable[[Read], Any]) -> Iterator[Op]:
+    with _served(source, source.count) as served, ours(served.reads[source.count]) as op:
         yield op
 
 
@@ -159,33 +177,35 @@ class _Memory:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._mib: dict[str, float] = {}
+        self._judged: dict[str, float] = {}
 
     def notes(self) -> dict[str, str]:
         notes = {}
-        for rows in self._source.reads:
-            if rows == 1:
-                continue
+        for rows in self._source.counts:
             for who, mib in self._measured(rows).items():
                 name = f"{who}, {rows:,} rows"
-                notes[f"peak memory growth, {name}"] = (
-                    f"not measured: {mib}" if isinstance(mib, str) else f"{mib:.1f} MiB"
-                )
-                if not isinstance(mib, str) and who != DIRECT:
-                    self._mib[name] = mib
+                is_known = not isinstance(mib, str)
+                text = f"{mib:.1f} MiB" if is_known else f"not measured: {mib}"
+                notes[f"peak memory growth, {name}"] = text
+                if is_known and who != DIRECT:
+                    self._judged[name] = mib
         return notes
 
     def goals(self) -> list[Goal]:
-        return [Goal(f"MiB, {name}", mib, "<=", GOAL_MIB) for name, mib in self._mib.items()]
+        return [
+            Goal(f"MiB of growth, {name}", mib, "<=", GOAL_MIB)
+            for name, mib in self._judged.items()
+        ]
 
-    def _measured(self, rows: int) -> dict[str, float | str]:
-        direct = growth_mib(STREAM, self._source.reads[1], self._source.reads[rows])
-        with _worker(self._source) as worker:
-            one, many = (_read(self._source, worker, n) for n in (1, rows))
-            with pg_ours.stream(one) as op:
+    def _measured(self, rows: int) -> dict[str, Any]:
+        """In MiB, or why it could not be measured."""
+        direct = growth_mib(STREAM, self._source.read(1), self._source.read(rows))
+        with _served(self._source, 1, rows) as served:
+            pid = served.worker.pid
+            with pg_ours.stream(served.reads[1]) as op:
                 op(0)
-            Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # its peak begins anew
-            before = worker.rss_bytes()
-            client = growth_mib(STREAM, one, many)
-            grown = (ipc_worker.status_bytes("VmHWM", worker.pid) - before) / 2**20
-        return {"the client": client, "the worker": grown, DIRECT: direct}
+            Path(f"/proc/{pid}/clear_refs").write_text("5")  # its peak begins anew
+            before = served.worker.rss_bytes()
+            client = growth_mib(STREAM, served.reads[1], served.reads[rows])
+            worker = (ipc_worker.status_bytes("VmHWM", pid) - before) / 2**20
+        return {"the client": client, "the worker": worker, DIRECT: direct}

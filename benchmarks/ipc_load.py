@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import ipc_worker
@@ -75,12 +74,11 @@ def load(
     asked: Asked, way: Way, databases: dict[str, str], seconds: float, figures: Figures
 ) -> Iterator[Op]:
     """Each operation lasts so many seconds; its time is that of one request. The first warms up."""
-    program = build(PROGRAM)
     # Room for all to wait: nothing may be refused as Busy.
     queue = f"--max-queue={way.connections * way.in_flight + 64}"
     with ipc_worker.running(databases, queue, transport=way.transport) as worker:
         figures.idle_bytes = worker.rss_bytes()
-        with asking(program, worker, asked, way) as process:
+        with asking(worker, asked, way) as process:
 
             def run(index: int) -> float:
                 answer = _ask(process, str(seconds))
@@ -93,9 +91,7 @@ def load(
 
 
 @contextmanager
-def asking(
-    program: Path, worker: ipc_worker.Worker, asked: Asked, way: Way
-) -> Iterator[subprocess.Popen[str]]:
+def asking(worker: ipc_worker.Worker, asked: Asked, way: Way) -> Iterator[subprocess.Popen[str]]:
     """The program, connected, after it has been seen that the worker's replies are right."""
     plan: dict[str, object] = {
         "worker_pid": worker.pid,
@@ -114,7 +110,7 @@ def asking(
         fds = (worker.process.stdout.fileno(), worker.process.stdin.fileno())
         plan |= {"read_fd": fds[0], "write_fd": fds[1]}
     with subprocess.Popen(
-        [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=fds
+        [build(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=fds
     ) as process:
         replies = _ask(process, json.dumps(plan))["replies"]
         for number, reply in enumerate(replies):
