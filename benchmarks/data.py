@@ -17,6 +17,10 @@ AGES = 50
 EVENTS = 1_000_000
 EVENTS_QUICK = 20_000
 
+ITEMS_USERS = 1000
+ITEMS_OF_A_USER = 100
+"""Of the contract's table `items`: 100,000 rows."""
+
 _USERS_SQL = """
 create table users (
   id integer primary key, email text not null, name text not null, age integer not null,
@@ -31,6 +35,14 @@ create table events (
   score real not null, amount numeric not null, created_at datetime not null,
   unread boolean not null, note text
 );
+"""
+
+_ITEMS_SQL = """
+create table items (
+  id integer primary key, user_id integer not null, created_at text not null, status text not null,
+  title text not null, score real, unread boolean not null
+);
+create index items_user on items (user_id, id);
 """
 
 
@@ -56,6 +68,14 @@ def events_file(rows: int) -> Path:
     return path
 
 
+def items_file() -> Path:
+    """The items of 1,000 users, whose ids alternate: those of one user lie on as many pages."""
+    path = CACHE / "items-v1.db"
+    if not path.exists():
+        _make(path, _ITEMS_SQL, "insert into items values (?,?,?,?,?,?,?)", _items())
+    return path
+
+
 def _make(path: Path, schema: str, insert: str, rows: Iterator[tuple[object, ...]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".making")
@@ -78,6 +98,22 @@ def _users() -> Iterator[tuple[object, ...]]:
     for i in range(1, USERS + 1):
         email = f"user{i}@{'austin.edu' if i % 3 else 'example.org'}"
         yield i, email, f"Name of {i}", 18 + i % AGES, round(random.random() * 1000, 2)
+
+
+def _items() -> Iterator[tuple[object, ...]]:
+    statuses = ("open", "closed", "waiting")
+    titles = ("Apple", "pear", "Zoë's note", "banana", 'a "quoted" one')
+    for number in range(ITEMS_OF_A_USER):
+        for user in range(1, ITEMS_USERS + 1):
+            yield (
+                number * ITEMS_USERS + user,
+                user,
+                f"2024-02-{number % 28 + 1:02}T10:34:56",
+                statuses[(number + user) % len(statuses)],
+                f"{titles[(number + user) % len(titles)]} {number}",
+                number / 2,
+                number % 2 == 0,
+            )
 
 
 def _events(rows: int) -> Iterator[tuple[object, ...]]:

@@ -43,7 +43,7 @@ class Options:
     cases: tuple[str, ...] = ()
     """Substrings; a case is run when its name contains one of them. Empty: all."""
     rows: int | None = None
-    """Instead of the number of rows that a bench reads or writes. Only the pg ones heed it."""
+    """Instead of the number of rows that a bench uses. Only the pg ones and ipc_bulk heed it."""
     peers_only: bool = False
     """Leaves ours out, to look at the peers alone. There is no ratio then."""
 

@@ -82,7 +82,7 @@ class _Bulk:
             "to_arrow",
             "to a pyarrow table (polars: its frame); asyncpg and psycopg to Python objects",
             [
-                *_contestants([*ARROW, *OBJECTS, PSYCOPG_ARROW], self._read, _table),
+                *_contestants([*ARROW, *OBJECTS, PSYCOPG_ARROW], self._read, table_of),
                 Contestant(
                     "ADBC, numeric cast to float8", lambda: peers.adbc_float(self._read), "part"
                 ),
@@ -98,7 +98,7 @@ class _Bulk:
         return self._case(
             "to_arrow_params",
             "as to_arrow, with one bound parameter that keeps all rows",
-            [*_contestants(readers, self._read_params, _table), self._floor(self._read_params)],
+            [*_contestants(readers, self._read_params, table_of), self._floor(self._read_params)],
             _arrow_goals,
         )
 
@@ -112,7 +112,7 @@ class _Bulk:
             "to_arrow_parallel",
             "to a pyarrow table over two connections; ADBC has one",
             [
-                *_contestants(readers, self._read, _table),
+                *_contestants(readers, self._read, table_of),
                 Contestant(
                     "floor: two ranges at once",
                     lambda: floor(self._read.url, self._halves()),
@@ -238,7 +238,7 @@ def _arrow_goals(medians: Mapping[str, float]) -> list[Goal]:
     ]
 
 
-def _table(result: Any) -> Any:
+def table_of(result: Any) -> Any:
     """As a pyarrow table of one schema, by id, whatever the contestant returned."""
     import pyarrow as pa
 

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from harness import Op
@@ -21,22 +22,23 @@ QUERIES = 10_000
 PGBENCH_FOLDERS = "/usr/lib/postgresql/*/bin/pgbench"
 
 
-def build() -> Path:
-    """Our program, built by CMake with the flags of the extension."""
+@cache
+def build(program: str) -> Path:
+    """A program of cpp/, built by CMake with the flags of the extension."""
     for command in (
         ["cmake", "--preset", "bench"],
-        ["cmake", "--build", "--preset", "bench", "--target", "bench_pg_client"],
+        ["cmake", "--build", "--preset", "bench", "--target", f"bench_{program}"],
     ):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise NotBuiltError(f"pg_client is not built: {done.stdout[-500:]}{done.stderr[-500:]}")
-    return ROOT / "build" / "bench" / "bench_pg_client"
+            raise NotBuiltError(f"{program} is not built: {done.stdout[-500:]}{done.stderr[-500:]}")
+    return ROOT / "build" / "bench" / f"bench_{program}"
 
 
 @contextmanager
 def client(small: Small, connections: int, way: str) -> Iterator[Op]:
     """`way` is autocommit or in_transaction: see cpp/pg_client.cc."""
-    command = [build(), small.url, way, str(connections), small.sql(), str(small.rows)]
+    command = [build("pg_client"), small.url, way, str(connections), small.sql(), str(small.rows)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,10 +21,21 @@ from environment import environment
 
 HERE = Path(__file__).parent
 ROWS_MIN = 1000
-BENCHES = ("builder", "sqlite_small", "sqlite_bulk", "pg_bulk", "pg_small", "pg_copy_in")
+BENCHES = (
+    "builder",
+    "sqlite_small",
+    "sqlite_bulk",
+    "pg_bulk",
+    "pg_small",
+    "pg_copy_in",
+    "ipc",
+    "ipc_bulk",
+)
 
 
 def main() -> int:
+    # Servers and workers that were started are ended then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     arguments = _arguments()
     benches = arguments.what or BENCHES
     if len(benches) > 1:
@@ -85,7 +97,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small data, few rounds: a smoke test")
     parser.add_argument("--case", action="append", default=[], help="only cases containing this")
     parser.add_argument("--rounds", type=int, help="instead of what the case asks for")
-    parser.add_argument("--rows", type=int, help="rows of the pg benches' table")
+    parser.add_argument("--rows", type=int, help="rows of the table of pg benches and ipc_bulk")
     parser.add_argument("--peers-only", action="store_true", help="leave ours out")
     parser.add_argument("--out", type=Path, help="folder for the results")
     arguments = parser.parse_args()

@@ -36,10 +36,10 @@ def cases(options: Options) -> Iterator[Case]:
         name="to_arrow",
         about=f"{count:,} rows x 9 columns to a pyarrow table; sqlite3 to tuples",
         contestants=[
-            Contestant(OURS, lambda: _ours(path), "ours", _table),
-            Contestant(ADBC, lambda: _adbc(path), rows=_table),
-            Contestant(CONNECTORX, lambda: _connectorx(path), rows=_table),
-            Contestant(FETCHALL, lambda: _fetchall(path), rows=_table),
+            Contestant(OURS, lambda: _ours(path), "ours", table_of),
+            Contestant(ADBC, lambda: adbc(path), rows=table_of),
+            Contestant(CONNECTORX, lambda: _connectorx(path), rows=table_of),
+            Contestant(FETCHALL, lambda: _fetchall(path), rows=table_of),
         ],
         unit=unit,
         goals=lambda medians: ahead(medians, OURS, [ADBC, FETCHALL], 3.0),
@@ -98,7 +98,7 @@ def _ours_rows(path: Path) -> Iterator[Op]:
 
 
 @contextmanager
-def _adbc(path: Path) -> Iterator[Op]:
+def adbc(path: Path) -> Iterator[Op]:
     from adbc_driver_sqlite import dbapi
 
     with dbapi.connect(str(path)) as connection, connection.cursor() as cursor:
@@ -212,7 +212,7 @@ def _memory(path: Path) -> Mapping[str, str]:
     return notes
 
 
-def _table(result: Any) -> Any:
+def table_of(result: Any) -> Any:
     """As a pyarrow table of one schema, whatever the contestant returned."""
     import pyarrow as pa
 

@@ -51,6 +51,43 @@ def test_spread_and_goals_are_reported(row: dict[str, Any]) -> None:
     assert "CPython" in row["environment"]
 
 
+def test_a_worker_is_asked_over_sockets_and_stdio(tmp_path: Path) -> None:
+    done = run_quick(tmp_path, "ipc", "--case=list_items")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = json.loads((tmp_path / "ipc.json").read_text())
+    assert row["missing"] == {}
+    ways = {
+        "socket, 32 in flight",
+        "socket, 1 in flight",
+        "stdio, 32 in flight",
+        "stdio, 1 in flight",
+        "socket, 32 connections",
+        "socket, 1,000 connections",
+    }
+    assert ways <= row["spread"].keys()
+    assert all("requests/s, p50" in row["notes"][way] for way in ways)
+    assert {goal["text"] for goal in row["goals"]} == {
+        "requests a second, socket, 32 in flight",
+        "µs (p50), socket, 1 in flight",
+        "of 32 connections' rate with 1,000",
+    }
+
+
+def test_a_table_is_streamed_through_a_worker(tmp_path: Path) -> None:
+    done = run_quick(tmp_path, "ipc_bulk", "--case=sqlite_stream")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = json.loads((tmp_path / "ipc_bulk.json").read_text())
+    assert row["ours_s"] > 0
+    assert row["parts"].keys() == {"molt_sql in this process"}
+    grown = {note for note in row["notes"] if note.startswith("peak memory growth")}
+    assert {note.split(",")[1].strip() for note in grown} == {
+        "the client",
+        "the worker",
+        "molt_sql in this process",
+    }
+    assert not any("not measured" in row["notes"][note] for note in grown)
+
+
 def test_an_unknown_bench_is_named_with_those_there_are(tmp_path: Path) -> None:
     done = run_quick(tmp_path, "nothing")
     assert done.returncode == 2
