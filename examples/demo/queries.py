@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from molt_sql import Database, MoltError, Query, connect, fn, table
+from molt_sql import Database, MoltError, Query, ResultSet, connect, fn, table
 
 from .schema import Customer, Lineitem, Nation, Orders, Part
 
@@ -77,7 +77,7 @@ async def cancel_a_runaway(db: Database) -> None:
 
 async def both_ways(url: str) -> None:
     q = pricing_summary()
-    answers = []
+    answers: list[ResultSet] = []
     for way, at in (("in this process", url), ("through a worker", f"molt+stdio:{url}")):
         with connect(at) as db:
             begun = time.perf_counter()

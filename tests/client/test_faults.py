@@ -1,4 +1,4 @@
-"""Workers that go away, do not answer, or are not there; forks; many callers at once."""
+"""Workers that go away, do not answer, or are not there; impostors; forks."""
 
 import asyncio
 import os
@@ -17,10 +17,9 @@ import msgpack
 import pytest
 
 import molt_sql
-import molt_worker
 from client.conftest import is_alive, worker_of
+from client.tools import endless
 from molt_sql import (
-    CancelledError,
     Database,
     DatabaseError,
     MoltError,
@@ -28,12 +27,10 @@ from molt_sql import (
     WorkerUnavailableError,
     connect,
     raw,
-    table,
 )
 from servers.processes import wait_until
 from servers.worker import Worker
 
-ENDLESS = "with recursive c(i) as (select 1 union all select i + 1 from c) select count(*) from c"
 # Works for a while, then writes once.
 SLOW_WRITE = (
     "insert into t (name) select 'slow' || max(i) from"
@@ -47,70 +44,6 @@ def rows_of(path: Path) -> int:
         return int(connection.execute("select count(*) from t").fetchone()[0])
     finally:
         connection.close()
-
-
-async def test_replies_go_to_their_callers(remote: Database) -> None:
-    async def ask(number: int) -> None:
-        row = await table("t").where(table("t").id == number).on(remote).fetch_one()
-        assert row is not None
-        assert row.id == number
-
-    await asyncio.gather(*(ask(number % 100) for number in range(900)))
-
-
-def test_threads_and_event_loops_share_one_connection(remote: Database) -> None:
-    failures: list[BaseException] = []
-
-    def guarded(work: Any) -> None:
-        try:
-            work()
-        except BaseException as error:
-            failures.append(error)
-
-    def block() -> None:
-        for number in range(200):
-            assert raw("select {n} as n", n=number).on(remote).fetch_value().result() == number
-
-    async def one(number: int) -> None:
-        assert await raw("select {n} as n", n=number).on(remote).fetch_value() == number
-
-    async def many() -> None:
-        for start in range(0, 400, 20):
-            await asyncio.gather(*(one(start + i) for i in range(20)))
-
-    works = [block, block, lambda: asyncio.run(many()), lambda: asyncio.run(many())]
-    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-
-
-def running(client: molt_worker.Client) -> int:
-    databases = client.call("health").result()["databases"]
-    return int(databases["default"]["running"])
-
-
-async def test_a_cancelled_task_stops_the_statement(path: Path) -> None:
-    with molt_worker.connect(f"molt+stdio:sqlite:///{path}") as client:
-        task = asyncio.ensure_future(_endless(client.database()))
-        await asyncio.to_thread(wait_until, lambda: running(client) == 1, 20)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await asyncio.to_thread(wait_until, lambda: running(client) == 0, 20)
-
-
-async def _endless(database: Database) -> Any:
-    return await raw(ENDLESS).on(database).fetch_all()
-
-
-def test_a_deadline_stops_the_statement(path: Path) -> None:
-    with molt_worker.connect(f"molt+stdio:sqlite:///{path}") as client:
-        with pytest.raises(molt_sql.TimeoutError):
-            raw(ENDLESS).on(client.database()).fetch_all(timeout=0.1).result()
-        wait_until(lambda: running(client) == 0, 20)
 
 
 def test_a_worker_that_stands_still_does_not_hold_its_caller(remote: Database) -> None:
@@ -132,7 +65,7 @@ def test_reads_go_on_when_the_worker_is_killed(remote: Database) -> None:
 
 
 async def test_calls_under_way_end_when_the_worker_is_killed(remote: Database) -> None:
-    tasks = [asyncio.ensure_future(_endless(remote)) for _ in range(8)]
+    tasks = [asyncio.ensure_future(endless(remote)) for _ in range(8)]
     await asyncio.sleep(0)
     # What is sent once more goes to a worker that is killed as well.
     for _ in range(2):
@@ -369,43 +302,3 @@ def test_closing_ends_the_worker(path: Path) -> None:
     wait_until(lambda: not is_alive(process), 20)
     with pytest.raises(MoltError, match="closed"):
         raw("select 1").on(database).fetch_all().result()
-
-
-def test_a_result_larger_than_a_frame_comes_in_parts(remote: Database) -> None:
-    # 80 MB, more than the 64 MiB that a frame may have.
-    text = (
-        "with recursive c(i) as (select 1 union all select i + 1 from c where i < {n})"
-        " select i, hex(zeroblob(200)) as text from c"
-    )
-    rows = raw(text, n=200_000).on(remote).fetch_arrow().result()
-    assert len(rows) == 200_000
-    assert sum(len(batch) for batch in raw(text, n=200_000).on(remote).stream()) == 200_000
-
-
-def test_a_stream_that_is_left_stops(path: Path) -> None:
-    with molt_worker.connect(f"molt+stdio:sqlite:///{path}") as client:
-        endless = ENDLESS.replace("count(*)", "*")
-        for batch in raw(endless).on(client.database()).stream(1000):
-            assert len(batch) == 1000
-            break
-        wait_until(lambda: running(client) == 0, 20)
-
-
-def test_the_queue_of_a_shared_worker_may_be_full(tmp_path: Path, path: Path) -> None:
-    where = tmp_path / "w.sock"
-    env = {"MOLT_DB_SQLITE_PATH": path}
-    with Worker("--socket", where, "--threads", 1, "--max-queue", 0, env=env) as worker:
-        worker.connect(where).close()
-        client = molt_worker.connect(f"molt+unix://{where}")
-
-        async def two() -> list[Any]:
-            first = asyncio.ensure_future(_endless(client.database()))
-            await asyncio.to_thread(wait_until, lambda: running(client) == 1, 20)
-            with pytest.raises(molt_worker.BusyError):
-                await _endless(client.database())
-            first.cancel()
-            return await asyncio.gather(first, return_exceptions=True)
-
-        (end,) = asyncio.run(two())
-        assert isinstance(end, asyncio.CancelledError | CancelledError)
-        client.close()
