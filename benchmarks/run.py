@@ -30,6 +30,7 @@ BENCHES = (
     "pg_copy_in",
     "ipc",
     "ipc_bulk",
+    "django_list",
 )
 
 

@@ -193,3 +193,14 @@ def test_what_needs_a_connection_of_ones_own_says_so(remote: Database) -> None:
 def test_the_golden_names_are_those_of_the_suite() -> None:
     assert {"User", "raw", "fn"} <= NAMES.keys()
     assert len(PATHS) > 100
+
+
+@pytest.mark.parametrize("rows", [1, 7, 1000, 30_000])
+def test_streams_of_postgres_have_the_same_batches(
+    rows: int, postgres_both: tuple[Database, Database]
+) -> None:
+    local, remote = postgres_both
+    query = raw("select i, 'text' || i as t from generate_series(1, 20000) as i")
+    sizes = [len(batch) for batch in query.on(remote).stream(rows)]
+    assert sizes == [len(batch) for batch in query.on(local).stream(rows)]
+    assert sum(sizes) == 20_000

@@ -139,8 +139,10 @@ Result<SentRead> PgConnection::ComposeRead(const Statement& statement, Ready& re
     MOLT_RETURN_IF_ERROR(request_.Parse("", kBeginSql, {}));
     MOLT_RETURN_IF_ERROR(request_.Run(""));
   }
-  MOLT_RETURN_IF_ERROR(
-      ComposeStatement(statement, ready, static_cast<std::int32_t>(limits.rows_in_all)));
+  // More than the message has room for is as good as no limit: no result is so long.
+  constexpr std::int64_t kRowsMax = std::numeric_limits<std::int32_t>::max();
+  const std::int64_t rows = limits.rows_in_all <= kRowsMax ? limits.rows_in_all : 0;
+  MOLT_RETURN_IF_ERROR(ComposeStatement(statement, ready, static_cast<std::int32_t>(rows)));
   SentRead read{ready.description, request_.TakeExpected(), {}};
   if (!in_block_) {
     MOLT_RETURN_IF_ERROR(request_.Parse("", kRollbackSql, {}));

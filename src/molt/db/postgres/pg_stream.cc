@@ -1,5 +1,7 @@
 #include "molt/db/postgres/pg_stream.h"
 
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 namespace molt::db::postgres {
@@ -7,8 +9,10 @@ namespace molt::db::postgres {
 Result<bool> PgStream::TakeRows(protocol::Message& last) {
   Link& link = *connection_.link_;
   const std::size_t bytes_max = first_ ? limits_.first_bytes : limits_.bytes;
-  // The server itself stops at so many, and then the exchange can be brought to its end.
-  const std::int64_t rows_max = limits_.rows_in_all > 0 ? limits_.rows_in_all + 1 : limits_.rows;
+  // Where the server itself stops within the batch, the exchange can be brought to its end with it.
+  const bool stops = limits_.rows_in_all > 0 && limits_.rows_in_all <= limits_.rows &&
+                     limits_.rows_in_all < std::numeric_limits<std::int32_t>::max();
+  const std::int64_t rows_max = stops ? limits_.rows_in_all + 1 : limits_.rows;
   while (true) {
     MOLT_ASSIGN(const bool there, link.TryNext(last));
     if (!there) return false;
