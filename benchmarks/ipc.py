@@ -97,8 +97,11 @@ def _case(
         return [*found, *of_extra]
 
     def notes() -> dict[str, str]:
+        measured = {name: str(figure) for name, figure in figures.items() if figure.rounds}
+        if not measured:  # neither worker nor load could be started
+            return {}
         more, of_extra[:] = extra()
-        return {name: str(figure) for name, figure in figures.items()} | more
+        return measured | more
 
     return Case(
         bench="ipc",

@@ -52,11 +52,11 @@ class Source:
 def cases(options: Options) -> Iterator[Case]:
     count = options.rows or (data.EVENTS_QUICK if options.quick else data.EVENTS)
     if _wants(options, "sqlite"):
-        yield from _cases_of(_sqlite(count))
+        yield from _cases_of(_sqlite(count), options)
     if _wants(options, "postgres"):
         with pg_server.running() as server:
             larger = [] if options.quick else [count * pg_bulk.MEMORY_FACTOR]
-            yield from _cases_of(_postgres(server, count, larger))
+            yield from _cases_of(_postgres(server, count, larger), options)
 
 
 def _wants(options: Options, engine: str) -> bool:
@@ -100,7 +100,7 @@ def _postgres(server: pg_server.Server, count: int, larger: Sequence[int]) -> So
     )
 
 
-def _cases_of(source: Source) -> Iterator[Case]:
+def _cases_of(source: Source, options: Options) -> Iterator[Case]:
     count = source.count
 
     def case(
@@ -140,7 +140,7 @@ def _cases_of(source: Source) -> Iterator[Case]:
         pg_ours.stream,
         source.adbc_stream,
         lambda seen: seen,
-        _Memory(source),
+        None if options.peers_only else _Memory(source),
     )
 
 
