@@ -28,7 +28,7 @@ fuzz: ## each *_fuzz.cc for FUZZ_S seconds (60), from its committed corpus
 check: ## format, lint, types, arrows between rooms
 	@scripts/check.sh
 
-bench: ## benchmarks, all or WHAT=builder, sqlite_small, sqlite_bulk, pg_bulk, pg_small, pg_copy_in, ipc, ipc_bulk
+bench: ## benchmarks, all or WHAT=builder, sqlite_small, sqlite_bulk, pg_bulk, pg_small, pg_copy_in, ipc, ipc_bulk, django_list
 	@scripts/setup.sh bench
 	@.venv/bin/python benchmarks/run.py $(WHAT) $(ARGS)
 

@@ -147,6 +147,11 @@ def _environment(database: str, worker: str) -> dict[str, str]:
     }
 
 
+def _url(database: str) -> str:
+    is_file = not database.startswith("postgresql://")
+    return f"sqlite:///{database}?mode=ro" if is_file else database
+
+
 @contextmanager
 def _site(
     database: str, folder: Path, worker: str, path: str, seconds: int, figures: Figures
@@ -154,7 +159,7 @@ def _site(
     with ExitStack() as stack:
         pids: list[int] = []
         if worker == "socket":
-            running = stack.enter_context(ipc_worker.running({"default": database}))
+            running = stack.enter_context(ipc_worker.running({"default": _url(database)}))
             worker = f"unix://{running.socket}"
             pids.append(running.pid)
         port = _free_port()

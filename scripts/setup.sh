@@ -19,6 +19,7 @@ packages=(g++ cmake ninja-build ccache git python3-dev python3-venv libasio-dev 
 # Servers that tests and benchmarks start for themselves: those that Debian sets up are not used.
 for group in "$@"; do
   [[ $group != test && $group != bench ]] || packages+=(postgresql pgbouncer openssl)
+  [[ $group != bench ]] || packages+=(wrk)
 done
 need_packages "${packages[@]}"
 

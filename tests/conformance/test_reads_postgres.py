@@ -129,6 +129,12 @@ def test_an_error_while_it_runs_ends_that_request_alone(pg: Client) -> None:
     assert pg.query("select 1 as v").value["rows"] == [[1]]
 
 
+@pytest.mark.parametrize("max_rows", [2**31 - 1, 2**31, 2**32 + 5, 2**63 - 1])
+def test_a_limit_larger_than_any_result_cuts_nothing(pg: Client, max_rows: int) -> None:
+    value = pg.query("select generate_series(1, 2000) as n", max_rows=max_rows).value
+    assert value["row_count"] == 2000
+
+
 def test_a_result_is_cut_at_max_rows(pg: Client) -> None:
     sql = "select n from generate_series(1, 5000) n"
     assert pg.query(sql).value["row_count"] == 1000

@@ -9,16 +9,11 @@ namespace molt::worker {
 namespace {
 
 constexpr std::array kEntries = {
-    Entry{"health", RunHealth, false, true},
-    Entry{"__hello__", RunHello, false, true},
-    Entry{"db_query", RunDbQuery, true},
-    Entry{"db_exec", RunDbExec, true},
-    Entry{"db_batch", RunDbBatch, true},
-    Entry{"db_tables", RunDbTables, true},
-    Entry{"db_describe", RunDbDescribe, true},
-    Entry{"db_explain", RunDbExplain, true},
-    Entry{"list_items", RunListItems},
-    Entry{"compute", RunCompute},
+    Entry{"health", RunHealth, false, true},   Entry{"__hello__", RunHello, false, true},
+    Entry{"db_query", RunDbQuery, true},       Entry{"db_exec", RunDbExec, true},
+    Entry{"db_batch", RunDbBatch, true},       Entry{"db_tables", RunDbTables, true},
+    Entry{"db_describe", RunDbDescribe, true}, Entry{"db_explain", RunDbExplain, true},
+    Entry{"list_items", RunListItems},         Entry{"compute", RunCompute},
     Entry{"offload_table", RunOffloadTable},
 };
 constexpr Entry kNamedQuery = {"a named query", RunNamedQuery};

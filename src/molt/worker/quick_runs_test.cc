@@ -6,9 +6,9 @@
 #include <thread>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <asio/co_spawn.hpp>
 #include <asio/execution_context.hpp>
-#include <gtest/gtest.h>
 
 #include "molt/base/inline_executor.h"
 
