@@ -84,7 +84,8 @@ Async<std::unique_ptr<EncodedStream>> EncodedStream::Open(std::shared_ptr<Databa
                                                           RequestContext context) {
   auto stream = std::make_unique<EncodedStream>();
   db::BatchLimits limits = LimitsFor(spec);
-  limits.bytes = limits.first_bytes = kPieceBytes;
+  // Who says how many rows a batch may have gets those batches, as he would in his own process.
+  if (spec.batch_rows == 0) limits.bytes = limits.first_bytes = kPieceBytes;
   MOLT_CO_ASSIGN(stream->cursor_, co_await database->Open(std::move(source), limits, context));
   spec.options.is_streamed = true;
   stream->spec_ = spec;

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "molt/wire/frame.h"
 #include "molt/worker/server.h"
 
 namespace molt::worker {
@@ -16,6 +17,9 @@ constexpr std::array kEntries = {
     Entry{"list_items", RunListItems},         Entry{"compute", RunCompute},
     Entry{"offload_table", RunOffloadTable},
 };
+// What a frame can hold may be a payload.
+constexpr types::DocumentLimits kPayloadLimits{.size_bytes_max = wire::kFrameBytesMax};
+
 constexpr Entry kNamedQuery = {"a named query", RunNamedQuery};
 
 }  // namespace
@@ -29,9 +33,9 @@ Result<types::Document> ReadPayload(const Call& call) {
   if (request.payload.empty()) return types::Document(types::Document::Map());
   switch (request.codec) {
     case wire::PayloadCodec::kMsgPack:
-      return types::ParseMsgPack(request.payload);
+      return types::ParseMsgPack(request.payload, kPayloadLimits);
     case wire::PayloadCodec::kJson:
-      return types::ParseJson(request.payload);
+      return types::ParseJson(request.payload, kPayloadLimits);
     default:
       return InvalidQuery("the payload of " + request.entry + " must be msgpack or json, not " +
                           std::string(wire::PayloadCodecName(request.codec)));
