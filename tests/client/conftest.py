@@ -49,7 +49,7 @@ def url(path: Path) -> str:
 @pytest.fixture
 def worker(url: str) -> Iterator[SocketWorker]:
     """Serves it at a socket."""
-    with SocketWorker({"default": url}) as started:
+    with SocketWorker({"default": url}, "--max-queue", 1024) as started:
         yield started
 
 

@@ -1,4 +1,4 @@
-"""The golden cases and TPC-H through a worker: the same rows, types, names, Arrow and errors."""
+"""The golden cases through a worker: the same rows, types, names, Arrow and errors."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from client.tools import Way, Ways, arrow_of, open_ways, outcome
-from golden.test_golden import NAMES, Case, case, database_path, pg_dataset
+from client.tools import Way, Ways, assert_same_query, open_ways, outcome
+from golden.test_golden import Case, case, database_path, pg_dataset
 from molt_sql import Query, Raw, raw, table
-from python.test_tpch import QUERIES, duck, pg_tpch
-from python.test_tpch import sqlite as sqlite_tpch
 
-__all__ = ["case", "database_path", "duck", "pg_dataset", "pg_tpch", "sqlite_tpch"]  # fixtures
+__all__ = ["case", "database_path", "pg_dataset"]  # fixtures
 
 
 @pytest.fixture(scope="module")
@@ -28,22 +26,12 @@ def on_postgres(pg_dataset: str) -> Iterator[Ways]:
         yield ways
 
 
-def assert_same(ways: Ways, way: Way, query: Query | Raw) -> None:
-    through = ways.through(way)
-    expected = outcome(query.on(ways.direct).fetch_all().result)
-    assert outcome(query.on(through).fetch_all().result) == expected
-    expected = outcome(query.on(ways.direct).fetch_one().result)
-    assert outcome(query.on(through).fetch_one().result) == expected
-    expected = outcome(lambda: arrow_of(query.on(ways.direct).fetch_arrow().result()))
-    assert outcome(lambda: arrow_of(query.on(through).fetch_arrow().result())) == expected
-
-
 def test_case_on_sqlite(on_sqlite: Ways, way: Way, case: Case) -> None:
-    assert_same(on_sqlite, way, case.query())
+    assert_same_query(on_sqlite, way, case.query())
 
 
 def test_case_on_postgres(on_postgres: Ways, way: Way, case: Case) -> None:
-    assert_same(on_postgres, way, case.query())
+    assert_same_query(on_postgres, way, case.query())
 
 
 def test_most_cases_give_rows(on_sqlite: Ways, case: Case) -> None:
@@ -75,31 +63,4 @@ def test_a_mistake_is_the_same_error(
     engine: str, way: Way, mistake: str, request: pytest.FixtureRequest
 ) -> None:
     ways: Ways = request.getfixturevalue(f"on_{engine}")
-    assert_same(ways, way, MISTAKES[mistake]())
-
-
-@pytest.fixture(scope="module")
-def tpch_on_sqlite(sqlite_tpch: object, request: pytest.FixtureRequest) -> Iterator[Ways]:
-    url: str = request.getfixturevalue("sqlite_tpch").url
-    with open_ways(url.partition("?")[0]) as ways:
-        yield ways
-
-
-@pytest.fixture(scope="module")
-def tpch_on_postgres(pg_tpch: str) -> Iterator[Ways]:
-    with open_ways(pg_tpch) as ways:
-        yield ways
-
-
-@pytest.mark.parametrize("number", QUERIES)
-def test_tpch_on_sqlite(tpch_on_sqlite: Ways, way: Way, number: int) -> None:
-    assert_same(tpch_on_sqlite, way, QUERIES[number]())
-
-
-@pytest.mark.parametrize("number", QUERIES)
-def test_tpch_on_postgres(tpch_on_postgres: Ways, way: Way, number: int) -> None:
-    assert_same(tpch_on_postgres, way, QUERIES[number]())
-
-
-def test_the_names_of_the_cases_are_here() -> None:
-    assert NAMES.keys() >= {"User", "Order", "Item"}
+    assert_same_query(ways, way, MISTAKES[mistake]())

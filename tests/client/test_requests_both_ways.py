@@ -83,7 +83,11 @@ def test_plans_are_the_same(ways: Ways, way: Way) -> None:
     broken = raw("select * from nowhere")
     expected = outcome(broken.on(ways.direct).explain().result)
     assert outcome(broken.on(ways.through(way)).explain().result) == expected
-    assert "users" in query.on(ways.through(way)).explain(analyze=True).result()
+    plan = outcome(lambda: query.on(ways.through(way)).explain(analyze=True).result())
+    if ways.direct.dialect == "sqlite":  # which does not measure its plans
+        assert plan == outcome(lambda: query.on(ways.direct).explain(analyze=True).result())
+    else:
+        assert "actual" in plan[1]
 
 
 def test_tables_are_the_same(ways: Ways, way: Way) -> None:

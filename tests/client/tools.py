@@ -8,13 +8,13 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 import pyarrow as pa
 
-from molt_sql import Database, MoltError, ResultSet, connect, raw
+from molt_sql import Database, MoltError, Query, Raw, ResultSet, connect, raw
 from postgres_cells import canonical
 from servers.processes import wait_until
 from servers.worker import Worker
@@ -121,6 +121,16 @@ def arrow_of(result: ResultSet) -> bytes:
     return bytes(sink.getvalue())
 
 
+def assert_same_query(ways: Ways, way: Way, query: Query | Raw) -> None:
+    through = ways.through(way)
+    expected = outcome(query.on(ways.direct).fetch_all().result)
+    assert outcome(query.on(through).fetch_all().result) == expected
+    expected = outcome(query.on(ways.direct).fetch_one().result)
+    assert outcome(query.on(through).fetch_one().result) == expected
+    expected = outcome(lambda: arrow_of(query.on(ways.direct).fetch_arrow().result()))
+    assert outcome(lambda: arrow_of(query.on(through).fetch_arrow().result())) == expected
+
+
 def value(db: Database, sql: str, timeout: float = 20.0) -> Any:
     return raw(sql).on(db).fetch_value(timeout=timeout).result()
 
@@ -156,7 +166,9 @@ def _command_line(entry: Path) -> bytes:
 
 
 def kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
+    """If it is still there."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def until_gone(pid: int, seconds: float = 10.0) -> None:
