@@ -181,7 +181,10 @@ def test_writes_under_load_are_done_once_at_most(own: Database, path: Path) -> N
             except WorkerUnavailableError:
                 not_done.append(n)
             except DatabaseError as error:
-                (unknown if error.code == "08007" else wrong).append(n if error.code == "08007" else error)  # type: ignore[arg-type]
+                if error.code == "08007":
+                    unknown.append(n)
+                else:
+                    wrong.append(error)
             except BaseException as error:
                 wrong.append(error)
 
@@ -332,35 +335,45 @@ def test_a_file_that_is_no_socket_is_no_worker(tmp_path: Path) -> None:
 # -- A worker that does not start ---------------------------------------------------------------------
 
 
+class Program:
+    """In the worker's place: notes each start, and does as it is told; at first, what a worker does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "program"
+        self._notes = folder / "starts"
+        self._worker = worker_binary()
+        self.work()
+
+    def work(self) -> None:
+        self.do(f'exec "{self._worker}" "$@"')
+
+    def do(self, then: str) -> None:
+        new = self.path.with_suffix(".new")
+        new.write_text(f'#!/bin/sh\necho started >> "{self._notes}"\n{then}\n')
+        new.chmod(new.stat().st_mode | stat.S_IXUSR)
+        new.rename(self.path)
+
+    @property
+    def starts(self) -> int:
+        return self._notes.read_text().count("started")
+
+
 @pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """In the worker's place: notes each start; runs `then`, by default the worker itself."""
-    path = tmp_path / "program"
-    write_program(path, f'exec "{worker_binary()}" "$@"')
-    monkeypatch.setenv("MOLT_WORKER_BINARY", str(path))
-    return path
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    made = Program(tmp_path)
+    monkeypatch.setenv("MOLT_WORKER_BINARY", str(made.path))
+    return made
 
 
-def write_program(path: Path, then: str) -> None:
-    new = path.with_suffix(".new")
-    new.write_text(f'#!/bin/sh\necho started >> "{path}.starts"\n{then}\n')
-    new.chmod(new.stat().st_mode | stat.S_IXUSR)
-    new.rename(path)
-
-
-def starts(program: Path) -> int:
-    return Path(f"{program}.starts").read_text().count("started")
-
-
-def test_a_program_that_ends_at_once_is_said_with_its_exit_code(program: Path, url: str) -> None:
-    write_program(program, "exit 3")
+def test_a_program_that_ends_at_once_is_said_with_its_exit_code(program: Program, url: str) -> None:
+    program.do("exit 3")
     with pytest.raises(WorkerUnavailableError, match="exit code 3"):
         connect("molt+stdio:" + url)
-    assert starts(program) <= 2
+    assert program.starts <= 2
 
 
-def test_a_program_that_ends_by_a_signal_is_said_with_it(program: Path, url: str) -> None:
-    write_program(program, "kill -SEGV $$")
+def test_a_program_that_ends_by_a_signal_is_said_with_it(program: Program, url: str) -> None:
+    program.do("kill -SEGV $$")
     with pytest.raises(WorkerUnavailableError, match="signal 11"):
         connect("molt+stdio:" + url)
 
@@ -374,11 +387,11 @@ def test_a_program_that_is_not_there_is_named(
 
 
 def test_a_worker_that_does_not_start_again_is_not_started_all_the_time(
-    program: Path, url: str
+    program: Program, url: str
 ) -> None:
     with connect("molt+stdio:" + url) as db:
-        assert starts(program) == 1
-        write_program(program, "exit 3")
+        assert program.starts == 1
+        program.do("exit 3")
         kill(process_of(db))
         failed = 0
         until = time.monotonic() + 1.5
@@ -387,13 +400,13 @@ def test_a_worker_that_does_not_start_again_is_not_started_all_the_time(
                 value(db, "select 1")
             failed += 1
         assert failed > 20
-        assert 2 <= starts(program) <= 14
-        write_program(program, f'exec "{worker_binary()}" "$@"')
+        assert 2 <= program.starts <= 14
+        program.work()
         assert eventually(lambda: value(db, "select count(*) from t")) == 100
 
 
-def test_a_program_that_never_answers_ends_at_the_connect_timeout(program: Path, url: str) -> None:
-    write_program(program, "exec sleep 60")
+def test_a_program_that_never_answers_ends_at_the_connect_timeout(program: Program, url: str) -> None:
+    program.do("exec sleep 60")
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         connect("molt+stdio:" + url, connect_timeout=0.5)
