@@ -1,304 +1,427 @@
-"""Workers that go away, do not answer, or are not there; impostors; forks."""
+"""Workers that die, stop, are not there, or never start: each call ends, and service comes back."""
+
+from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import socket
 import sqlite3
 import stat
-import struct
-import subprocess
-import sys
 import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import msgpack
 import pytest
 
-import molt_sql
-from client.conftest import is_alive, worker_of
-from client.tools import endless
+import molt_worker
+from client.tools import ENDLESS, SocketWorker, eventually, is_alive, kill, until_gone, value
 from molt_sql import (
     Database,
     DatabaseError,
     MoltError,
-    ProtocolError,
+    TimeoutError,
     WorkerUnavailableError,
     connect,
     raw,
 )
+from molt_sql._molt import _worker_process as process_of
 from servers.processes import wait_until
-from servers.worker import Worker
-
-# Works for a while, then writes once.
-SLOW_WRITE = (
-    "insert into t (name) select 'slow' || max(i) from"
-    " (with recursive c(i) as (select 1 union all select i + 1 from c where i < {n}) select i from c)"
-)
+from servers.worker import worker_binary
 
 
-def rows_of(path: Path) -> int:
+async def awaited(pending: Any) -> Any:
+    return await pending
+
+
+def count(path: Path, sql: str = "select count(*) from t") -> int:
     connection = sqlite3.connect(path)
     try:
-        return int(connection.execute("select count(*) from t").fetchone()[0])
+        return int(connection.execute(sql).fetchone()[0])
     finally:
         connection.close()
 
 
-def test_a_worker_that_stands_still_does_not_hold_its_caller(remote: Database) -> None:
-    process = worker_of(remote)
-    os.kill(process, signal.SIGSTOP)
+# -- A worker that dies -----------------------------------------------------------------------------
+
+
+def test_an_own_worker_that_was_killed_is_started_anew(own: Database) -> None:
+    for _ in range(3):
+        before = process_of(own)
+        kill(before)
+        until_gone(before)
+        assert value(own, "select count(*) from t") == 100
+        assert process_of(own) not in (before, -1)
+        eventually(lambda: value(own, "select 1"))
+
+
+@pytest.mark.parametrize("how", ["await", "result"])
+def test_a_read_in_flight_is_sent_once_more(own: Database, how: str) -> None:
+    slow = (
+        "with recursive c(n) as (select 1 union all select n + 1 from c where n < 3000000)"
+        " select count(*) from c"
+    )
+    before = process_of(own)
+    killer = threading.Timer(0.1, kill, [before])
+    killer.start()
+    pending = raw(slow).on(own).fetch_value(timeout=30)
+    found = asyncio.run(awaited(pending)) if how == "await" else pending.result()
+    killer.join()
+    assert found == 3_000_000
+    until_gone(before)
+
+
+def test_a_read_whose_worker_dies_again_and_again_is_an_error_in_time(own: Database) -> None:
+    stop = threading.Event()
+
+    def murder() -> None:
+        while not stop.is_set():
+            if (worker := process_of(own)) > 0 and is_alive(worker):
+                kill(worker)
+            stop.wait(0.01)
+
+    murderer = threading.Thread(target=murder)
+    murderer.start()
     try:
-        with pytest.raises(molt_sql.TimeoutError):
-            raw("select 1").on(remote).fetch_all(timeout=0.1).result()
+        with pytest.raises(WorkerUnavailableError):
+            value(own, ENDLESS, timeout=20)
     finally:
-        os.kill(process, signal.SIGCONT)
-    assert raw("select 1").on(remote).fetch_value().result() == 1
+        stop.set()
+        murderer.join()
+    assert eventually(lambda: value(own, "select 1")) == 1
 
 
-def test_reads_go_on_when_the_worker_is_killed(remote: Database) -> None:
-    first = worker_of(remote)
-    os.kill(first, signal.SIGKILL)
-    assert raw("select 7").on(remote).fetch_value().result() == 7
-    assert worker_of(remote) != first
+def test_reads_under_load_survive_a_kill(own: Database) -> None:
+    """A read ends with its answer, sent twice if it must be, or says that the worker is not there."""
+    stop = threading.Event()
+    ends: Counter[str] = Counter()
+    wrong: list[object] = []
 
-
-async def test_calls_under_way_end_when_the_worker_is_killed(remote: Database) -> None:
-    tasks = [asyncio.ensure_future(endless(remote)) for _ in range(8)]
-    await asyncio.sleep(0)
-    # What is sent once more goes to a worker that is killed as well.
-    for _ in range(2):
-        await asyncio.to_thread(wait_until, lambda: is_alive(worker_of(remote)), 20)
-        os.kill(worker_of(remote), signal.SIGKILL)
-        await asyncio.sleep(0.2)
-    for task in tasks:
-        task.cancel()
-    ends = await asyncio.gather(*tasks, return_exceptions=True)
-    assert all(isinstance(end, WorkerUnavailableError | asyncio.CancelledError) for end in ends)
-    assert await raw("select 1").on(remote).fetch_value() == 1
-
-
-def test_a_write_that_is_lost_is_not_done_twice(path: Path) -> None:
-    with connect(f"molt+stdio:sqlite:///{path}?mode=rw") as remote:
-        before = rows_of(path)
-        ends: list[BaseException | None] = []
-
-        def write() -> None:
+    def ask(start: int) -> None:
+        n = start
+        while not stop.is_set():
+            n += 1
             try:
-                remote.execute(raw(SLOW_WRITE, n=30_000_000)).result()
-                ends.append(None)
-            except MoltError as error:
-                ends.append(error)
+                found = raw("select {n} + 0", n=n).on(own).fetch_value(timeout=20).result()
+                ends["right"] += 1
+                if found != n:
+                    wrong.append((n, found))
+            except WorkerUnavailableError:
+                ends["unavailable"] += 1
+            except BaseException as error:
+                wrong.append(error)
 
-        process = worker_of(remote)
-        thread = threading.Thread(target=write)
+    threads = [threading.Thread(target=ask, args=(n * 1_000_000,)) for n in range(8)]
+    for thread in threads:
         thread.start()
-        wait_until(lambda: _is_busy(process), 20)
-        os.kill(process, signal.SIGKILL)
+    killed = 0
+    for _ in range(4):
+        before, so_far = process_of(own), ends["right"]
+        if before > 0:
+            kill(before)
+            killed += 1
+            until_gone(before)
+        wait_until(lambda so_far=so_far: ends["right"] > so_far + 100, 20)
+    stop.set()
+    for thread in threads:
         thread.join()
-        (end,) = ends
-        assert isinstance(end, DatabaseError)
-        assert end.code == "08007"
-        assert "not known" in str(end)
-        assert rows_of(path) == before  # killed before it was done, and not sent again
-        # What comes after a loss that is known by now is sent, once.
-        remote.execute(raw("insert into t (name) values ('after')")).result()
-        assert rows_of(path) == before + 1
+    assert wrong == []
+    assert killed >= 3
 
 
-def _is_busy(process: int) -> bool:
-    """It has used a tenth of a second of the processor by now."""
-    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12]) > os.sysconf("SC_CLK_TCK") / 10
+async def test_tasks_under_load_survive_a_kill(own: Database) -> None:
+    async def ask(n: int) -> bool:
+        try:
+            return bool(await raw("select {n} + 0", n=n).on(own).fetch_value(timeout=20) == n)
+        except WorkerUnavailableError:
+            return True
+
+    before = process_of(own)
+    tasks = [asyncio.create_task(ask(n)) for n in range(500)]
+    await asyncio.sleep(0.005)
+    kill(before)
+    assert all(await asyncio.gather(*tasks))
+    assert await asyncio.to_thread(eventually, lambda: value(own, "select 1")) == 1
 
 
-def test_a_socket_without_a_worker_and_one_that_comes(tmp_path: Path, path: Path) -> None:
-    where = tmp_path / "w.sock"
-    with pytest.raises(WorkerUnavailableError, match="molt-worker --socket"):
-        connect(f"molt+unix://{where}")
-    env = {"MOLT_DB_SQLITE_PATH": path}
-    with Worker("--socket", where, env=env) as worker:
-        worker.connect(where).close()
-        database = connect(f"molt+unix://{where}")
-        assert raw("select count(*) from t").on(database).fetch_value().result() == 100
-        worker.signal(signal.SIGKILL)
-        worker.wait()
+def test_a_write_in_flight_is_not_known_and_done_once_at_most(own: Database, path: Path) -> None:
+    slow = (
+        "insert into t with recursive c(n) as (select 1000 union all select n + 1 from c"
+        " where n < 30000000) select n, 'x' from c"
+    )
+    before = process_of(own)
+    killer = threading.Timer(0.3, kill, [before])
+    killer.start()
+    with pytest.raises(DatabaseError, match="not known") as caught:
+        raw(slow).on(own).execute(timeout=30).result()
+    killer.join()
+    assert caught.value.code == "08007"
+    assert value(own, "select count(*) from t") == 100
+    assert count(path) == 100
+
+
+def test_writes_under_load_are_done_once_at_most(own: Database, path: Path) -> None:
+    raw("create table once (n integer)").on(own).execute().result()
+    stop = threading.Event()
+    done: list[int] = []
+    unknown: list[int] = []
+    not_done: list[int] = []
+    wrong: list[BaseException] = []
+
+    def write(start: int) -> None:
+        n = start
+        while not stop.is_set():
+            n += 1
+            try:
+                raw("insert into once values ({n})", n=n).on(own).execute(timeout=20).result()
+                done.append(n)
+            except WorkerUnavailableError:
+                not_done.append(n)
+            except DatabaseError as error:
+                if error.code == "08007":
+                    unknown.append(n)
+                else:
+                    wrong.append(error)
+            except BaseException as error:
+                wrong.append(error)
+
+    threads = [threading.Thread(target=write, args=(n * 1_000_000,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for _ in range(5):
+        so_far, before = len(done), process_of(own)
+        wait_until(lambda so_far=so_far: len(done) > so_far + 20, 20)
+        if before > 0:
+            kill(before)
+            until_gone(before)
+    so_far = len(done)
+    wait_until(lambda: len(done) > so_far + 20, 20)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    connection = sqlite3.connect(path)
+    rows = Counter(n for (n,) in connection.execute("select n from once"))
+    connection.close()
+    assert max(rows.values()) == 1
+    assert set(done) <= rows.keys()
+    assert rows.keys() <= set(done) | set(unknown)
+    assert not rows.keys() & set(not_done)
+
+
+def test_a_stream_whose_worker_dies_is_an_error(own: Database) -> None:
+    numbers = (
+        "with recursive c(n) as (select 1 union all select n + 1 from c) select n,"
+        " hex(zeroblob(500)) from c"
+    )
+    with raw(numbers).on(own).stream(batch_rows=1000) as stream:
+        next(stream)
+        kill(process_of(own))
+        with pytest.raises(WorkerUnavailableError):
+            for _ in stream:
+                pass
+    assert value(own, "select 1") == 1
+
+
+# -- A worker that is stopped -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(worker: SocketWorker) -> Iterator[SocketWorker]:
+    """Continued at the end, or when the test sends SIGCONT itself."""
+    yield worker
+    os.kill(worker.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("how", ["await", "result"])
+def test_a_deadline_holds_though_the_worker_is_stopped(stopped: SocketWorker, how: str) -> None:
+    with connect(stopped.url()) as db:
+        os.kill(stopped.pid, signal.SIGSTOP)
+        began = time.monotonic()
+        pending = raw("select 1").on(db).fetch_value(timeout=0.3)
+        with pytest.raises(TimeoutError):
+            asyncio.run(awaited(pending)) if how == "await" else pending.result()
+        assert 0.3 <= time.monotonic() - began < 10
+        os.kill(stopped.pid, signal.SIGCONT)
+        assert value(db, "select count(*) from t") == 100
+
+
+def test_a_write_is_not_known_when_the_worker_is_stopped(stopped: SocketWorker) -> None:
+    with connect(stopped.url()) as db:
+        os.kill(stopped.pid, signal.SIGSTOP)
+        with pytest.raises(DatabaseError, match="not known") as caught:
+            raw("insert into t values (1000, 'x')").on(db).execute(timeout=0.3).result()
+        assert caught.value.code == "08007"
+        os.kill(stopped.pid, signal.SIGCONT)
+        assert value(db, "select count(*) from t where n >= 1000") in (0, 1)
+
+
+async def test_cancelling_holds_though_the_worker_is_stopped(stopped: SocketWorker) -> None:
+    with connect(stopped.url()) as db:
+        os.kill(stopped.pid, signal.SIGSTOP)
+        tasks = [asyncio.create_task(awaited(raw("select 1").on(db).fetch_value())) for _ in range(9)]
+        await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+        _, waiting = await asyncio.wait(tasks, timeout=10)
+        assert waiting == set()
+        os.kill(stopped.pid, signal.SIGCONT)
+        assert await raw("select count(*) from t").on(db).fetch_value() == 100
+
+
+def test_more_than_a_socket_takes_is_sent_when_it_can_be(stopped: SocketWorker) -> None:
+    """What is sent to a worker that does not read waits, and blocks nobody."""
+    text = "x" * (1 << 20)
+    with connect(stopped.url()) as db:
+        os.kill(stopped.pid, signal.SIGSTOP)
+        with ThreadPoolExecutor(8) as threads:
+            sizes = [
+                threads.submit(raw("select length({t})", t=text).on(db).fetch_value(timeout=30).result)
+                for _ in range(8)
+            ]
+            with pytest.raises(TimeoutError):
+                value(db, "select 1", timeout=0.2)
+            os.kill(stopped.pid, signal.SIGCONT)
+            assert [size.result() for size in sizes] == [1 << 20] * 8
+
+
+# -- A worker that is not there -----------------------------------------------------------------------
+
+
+def test_no_worker_at_a_socket_is_said_at_once_and_one_that_starts_is_found(url: str) -> None:
+    with SocketWorker({"default": url}, start=False) as worker:
+        for _ in range(2):
+            with pytest.raises(WorkerUnavailableError, match=r"molt-worker --socket .*worker\.sock"):
+                connect(worker.url())
+        worker.start()
+        with connect(worker.url()) as db:
+            assert value(db, "select count(*) from t") == 100
+
+
+def test_a_worker_that_is_restarted_is_found_again(worker: SocketWorker) -> None:
+    with connect(worker.url()) as db, molt_worker.connect(worker.url(None)) as client:
+        for how in (signal.SIGKILL, signal.SIGTERM):
+            worker.stop(how)
+            with pytest.raises(WorkerUnavailableError):
+                value(db, "select 1")
+            with pytest.raises(WorkerUnavailableError):
+                client.call("health").result()
+            worker.start()
+            assert value(db, "select count(*) from t") == 100
+            assert client.call("health").result()["ok"]
+
+
+async def test_awaited_requests_end_when_the_worker_at_a_socket_dies(worker: SocketWorker) -> None:
+    with connect(worker.url()) as db:
+        tasks = [asyncio.create_task(awaited(raw(ENDLESS).on(db).fetch_all())) for _ in range(50)]
+        await asyncio.sleep(0.05)
+        worker.stop()
+        _, waiting = await asyncio.wait(tasks, timeout=20)
+        assert waiting == set()
+        assert all(isinstance(task.exception(), WorkerUnavailableError) for task in tasks)
+
+
+def test_a_file_that_is_no_socket_is_no_worker(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
     with pytest.raises(WorkerUnavailableError):
-        raw("select 1").on(database).fetch_value().result()
-    with Worker("--socket", where, env=env) as worker:
-        worker.connect(where).close()
-        assert raw("select count(*) from t").on(database).fetch_value().result() == 100
-    database.close()
+        connect(f"molt+unix://{tmp_path}/file?alias=default")
+    with pytest.raises(MoltError, match="bytes"):
+        connect(f"molt+unix://{tmp_path}/{'x' * 200}?alias=default")
 
 
-def test_an_alias_that_is_not_there_names_those_that_are(tmp_path: Path, path: Path) -> None:
-    where = tmp_path / "w.sock"
-    with Worker("--socket", where, env={"MOLT_DB_SQLITE_PATH": path}) as worker:
-        worker.connect(where).close()
-        with pytest.raises(MoltError, match='"reports"; there is default'):
-            connect(f"molt+unix://{where}?alias=reports")
+# -- A worker that does not start ---------------------------------------------------------------------
 
 
-def _program(folder: Path, script: str) -> str:
-    program = folder / "worker"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return str(program)
+class Program:
+    """In the worker's place: notes each start, and does as it is told; at first, what a worker does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "program"
+        self._notes = folder / "starts"
+        self._worker = worker_binary()
+        self.work()
+
+    def work(self) -> None:
+        self.do(f'exec "{self._worker}" "$@"')
+
+    def do(self, then: str) -> None:
+        new = self.path.with_suffix(".new")
+        new.write_text(f'#!/bin/sh\necho started >> "{self._notes}"\n{then}\n')
+        new.chmod(new.stat().st_mode | stat.S_IXUSR)
+        new.rename(self.path)
+
+    @property
+    def starts(self) -> int:
+        return self._notes.read_text().count("started")
 
 
-def test_a_program_that_ends_at_once_is_not_started_in_a_loop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: Path
-) -> None:
-    starts = tmp_path / "starts"
-    monkeypatch.setenv("MOLT_WORKER_BINARY", _program(tmp_path, f"echo >> {starts}; exit 3"))
-    with pytest.raises(WorkerUnavailableError, match=r"exit code 3|closed the connection"):
-        connect(f"molt+stdio:sqlite:///{path}")
-    assert 1 <= len(starts.read_text()) <= 2
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    made = Program(tmp_path)
+    monkeypatch.setenv("MOLT_WORKER_BINARY", str(made.path))
+    return made
+
+
+def test_a_program_that_ends_at_once_is_said_with_its_exit_code(program: Program, url: str) -> None:
+    program.do("exit 3")
+    with pytest.raises(WorkerUnavailableError, match="exit code 3"):
+        connect("molt+stdio:" + url)
+    assert program.starts <= 2
+
+
+def test_a_program_that_ends_by_a_signal_is_said_with_it(program: Program, url: str) -> None:
+    program.do("kill -SEGV $$")
+    with pytest.raises(WorkerUnavailableError, match="signal 11"):
+        connect("molt+stdio:" + url)
 
 
 def test_a_program_that_is_not_there_is_named(
-    monkeypatch: pytest.MonkeyPatch, path: Path, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, url: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("MOLT_WORKER_BINARY", str(tmp_path / "nothing"))
-    with pytest.raises(WorkerUnavailableError, match=r"cannot be started.*nothing"):
-        connect(f"molt+stdio:sqlite:///{path}")
+    monkeypatch.setenv("MOLT_WORKER_BINARY", str(tmp_path / "no-such-program"))
+    with pytest.raises(WorkerUnavailableError, match="no-such-program.*No such file"):
+        connect("molt+stdio:" + url)
 
 
-class Impostor(threading.Thread):
-    """Answers every connection at a socket with the same bytes, then closes it."""
-
-    def __init__(self, path: Path, answer: bytes) -> None:
-        super().__init__(daemon=True)
-        self._answer = answer
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self.start()
-
-    def run(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            with client:
-                client.recv(65536)
-                client.sendall(self._answer)
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self.join()
+def test_a_worker_that_does_not_start_again_is_not_started_all_the_time(
+    program: Program, url: str
+) -> None:
+    with connect("molt+stdio:" + url) as db:
+        assert program.starts == 1
+        program.do("exit 3")
+        kill(process_of(db))
+        failed = 0
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            with pytest.raises(WorkerUnavailableError):
+                value(db, "select 1")
+            failed += 1
+        assert failed > 20
+        assert 2 <= program.starts <= 14
+        program.work()
+        assert eventually(lambda: value(db, "select count(*) from t")) == 100
 
 
-def _frame(body: Any) -> bytes:
-    packed = body if isinstance(body, bytes) else msgpack.packb(body)
-    return struct.pack("<I", len(packed)) + packed
+def test_a_program_that_never_answers_ends_at_the_connect_timeout(program: Program, url: str) -> None:
+    program.do("exec sleep 60")
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        connect("molt+stdio:" + url, connect_timeout=0.5)
+    assert time.monotonic() - began < 20
 
 
-REPLY = {"request_id": 1, "status": "Ok", "codec": "msgpack", "metrics": {}, "entry": "__hello__"}
+def test_a_database_that_cannot_be_opened_is_said_by_its_worker(tmp_path: Path) -> None:
+    with pytest.raises(MoltError):
+        connect(f"molt+stdio:sqlite:///{tmp_path}/no/such/folder/x.db")
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"HTTP/1.1 400 Bad Request\r\n\r\n",
-        b"\xff\xff\xff\xff",
-        _frame(b"\xc1"),
-        _frame([1, 2]),
-        _frame({"request_id": 1}),
-        _frame({**REPLY, "status": "Fine"}),
-        _frame({**REPLY, "payload": b"\x01"}),
-        _frame({**REPLY, "payload": msgpack.packb({"aliases": {"default": "oracle"}})}),
-        _frame(REPLY)[:20],
-        b"",
-    ],
-    ids=lambda answer: answer[:12].hex() or "nothing",
-)
-def test_what_is_no_worker_is_told(tmp_path: Path, answer: bytes) -> None:
-    where = tmp_path / "i.sock"
-    impostor = Impostor(where, answer)
-    try:
-        with pytest.raises((ProtocolError, WorkerUnavailableError)):
-            connect(f"molt+unix://{where}", connect_timeout=5)
-    finally:
-        impostor.close()
-
-
-def test_a_result_that_is_none_is_told(tmp_path: Path) -> None:
-    where = tmp_path / "i.sock"
-    hello = _frame({**REPLY, "payload": msgpack.packb({"aliases": {"default": "sqlite"}})})
-    wrong = _frame(
-        {**REPLY, "request_id": 2, "codec": "raw", "payload": b"MOLTCOL\x01\xff\xff\xff"}
-    )
-    impostor = Impostor(where, hello + wrong)
-    try:
-        database = connect(f"molt+unix://{where}", connect_timeout=5)
-        with pytest.raises((ProtocolError, WorkerUnavailableError)):
-            raw("select 1").on(database).fetch_all(timeout=5).result()
-        database.close()
-    finally:
-        impostor.close()
-
-
-def test_a_forked_child_has_a_worker_of_its_own(remote: Database) -> None:
-    ours = worker_of(remote)
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            value = raw("select 5").on(remote).fetch_value().result()
-            os.write(write, f"{value} {worker_of(remote)}".encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        value, theirs = pipe.read().split()
-    os.waitpid(child, 0)
-    assert value == "5"
-    assert int(theirs) != ours
-    wait_until(lambda: not is_alive(int(theirs)), 20)
-    assert raw("select 6").on(remote).fetch_value().result() == 6
-    assert worker_of(remote) == ours
-
-
-def test_a_forked_child_does_not_keep_its_parents_worker_alive(path: Path) -> None:
-    read, hold = os.pipe()
-    database = connect(f"molt+stdio:sqlite:///{path}")
-    process = worker_of(database)
-    child = os.fork()
-    if child == 0:
-        os.close(hold)
-        os.read(read, 1)  # until the parent lets go
-        os._exit(0)
-    database.close()
-    del database
-    wait_until(lambda: not is_alive(process), 20)
-    os.close(hold)
-    os.close(read)
-    os.waitpid(child, 0)
-
-
-@pytest.mark.parametrize("end", ["pass", "os._exit(0)", "os.kill(os.getpid(), 9)"])
-def test_no_worker_outlives_the_program(path: Path, end: str) -> None:
-    script = (
-        "import os, sys, molt_sql\n"
-        f"db = molt_sql.connect('molt+stdio:sqlite:///{path}')\n"
-        "from molt_sql._molt import _worker_process\n"
-        "print(_worker_process(db), flush=True)\n" + end
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=50
-    )
-    process = int(done.stdout)
-    wait_until(lambda: not is_alive(process), 20)
-
-
-def test_closing_ends_the_worker(path: Path) -> None:
-    database = connect(f"molt+stdio:sqlite:///{path}")
-    process = worker_of(database)
-    database.close()
-    wait_until(lambda: not is_alive(process), 20)
-    with pytest.raises(MoltError, match="closed"):
-        raw("select 1").on(database).fetch_all().result()
+def test_an_endless_number_of_databases_leaves_no_process(url: str) -> None:
+    for _ in range(15):
+        db = connect("molt+stdio:" + url)
+        worker = process_of(db)
+        assert value(db, "select 1") == 1
+        db.close()
+        until_gone(worker)
