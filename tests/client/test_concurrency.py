@@ -346,12 +346,15 @@ def test_900_long_statements_wait_on_stdio(own: Database) -> None:
 
 
 def test_a_full_queue_is_busy_and_then_free_again(url: str) -> None:
-    with SocketWorker({"default": url}, "--threads", 1, "--max-queue", 2) as worker, connect(
-        worker.url()
-    ) as db:
+    with (
+        SocketWorker({"default": url}, "--threads", 1, "--max-queue", 2) as worker,
+        connect(worker.url()) as db,
+    ):
 
         async def main() -> None:
-            tasks = [asyncio.create_task(awaited(raw(ENDLESS).on(db).fetch_all())) for _ in range(20)]
+            tasks = [
+                asyncio.create_task(awaited(raw(ENDLESS).on(db).fetch_all())) for _ in range(20)
+            ]
             busy, waiting = await asyncio.wait(tasks, timeout=20, return_when="FIRST_COMPLETED")
             while len(busy) < 15:
                 more, waiting = await asyncio.wait(waiting, return_when="FIRST_COMPLETED")
@@ -377,7 +380,9 @@ def test_closing_with_requests_under_way_ends_them(database: Database) -> None:
     from molt_sql import ClosedError
 
     async def main() -> None:
-        tasks = [asyncio.create_task(awaited(raw(ENDLESS).on(database).fetch_all())) for _ in range(3)]
+        tasks = [
+            asyncio.create_task(awaited(raw(ENDLESS).on(database).fetch_all())) for _ in range(3)
+        ]
         await asyncio.sleep(0)
         database.close()
         for task in tasks:

@@ -1,5 +1,7 @@
 """Workers that die, stop, are not there, or never start: each call ends, and service comes back."""
 
+# Long because: each fault is a test, and they share what they look at.
+
 from __future__ import annotations
 
 import asyncio
@@ -262,7 +264,9 @@ def test_a_write_is_not_known_when_the_worker_is_stopped(stopped: SocketWorker) 
 async def test_cancelling_holds_though_the_worker_is_stopped(stopped: SocketWorker) -> None:
     with connect(stopped.url()) as db:
         os.kill(stopped.pid, signal.SIGSTOP)
-        tasks = [asyncio.create_task(awaited(raw("select 1").on(db).fetch_value())) for _ in range(9)]
+        tasks = [
+            asyncio.create_task(awaited(raw("select 1").on(db).fetch_value())) for _ in range(9)
+        ]
         await asyncio.sleep(0.05)
         for task in tasks:
             task.cancel()
@@ -279,7 +283,9 @@ def test_more_than_a_socket_takes_is_sent_when_it_can_be(stopped: SocketWorker) 
         os.kill(stopped.pid, signal.SIGSTOP)
         with ThreadPoolExecutor(8) as threads:
             sizes = [
-                threads.submit(raw("select length({t})", t=text).on(db).fetch_value(timeout=30).result)
+                threads.submit(
+                    raw("select length({t})", t=text).on(db).fetch_value(timeout=30).result
+                )
                 for _ in range(8)
             ]
             with pytest.raises(TimeoutError):
@@ -294,7 +300,9 @@ def test_more_than_a_socket_takes_is_sent_when_it_can_be(stopped: SocketWorker) 
 def test_no_worker_at_a_socket_is_said_at_once_and_one_that_starts_is_found(url: str) -> None:
     with SocketWorker({"default": url}, start=False) as worker:
         for _ in range(2):
-            with pytest.raises(WorkerUnavailableError, match=r"molt-worker --socket .*worker\.sock"):
+            with pytest.raises(
+                WorkerUnavailableError, match=r"molt-worker --socket .*worker\.sock"
+            ):
                 connect(worker.url())
         worker.start()
         with connect(worker.url()) as db:
@@ -382,7 +390,7 @@ def test_a_program_that_is_not_there_is_named(
     monkeypatch: pytest.MonkeyPatch, url: str, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MOLT_WORKER_BINARY", str(tmp_path / "no-such-program"))
-    with pytest.raises(WorkerUnavailableError, match="no-such-program.*No such file"):
+    with pytest.raises(WorkerUnavailableError, match=r"no-such-program.*No such file"):
         connect("molt+stdio:" + url)
 
 
@@ -405,7 +413,9 @@ def test_a_worker_that_does_not_start_again_is_not_started_all_the_time(
         assert eventually(lambda: value(db, "select count(*) from t")) == 100
 
 
-def test_a_program_that_never_answers_ends_at_the_connect_timeout(program: Program, url: str) -> None:
+def test_a_program_that_never_answers_ends_at_the_connect_timeout(
+    program: Program, url: str
+) -> None:
     program.do("exec sleep 60")
     began = time.monotonic()
     with pytest.raises(TimeoutError):

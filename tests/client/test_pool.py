@@ -200,7 +200,7 @@ def test_an_error_says_what_it_is(worker: SocketWorker) -> None:
     with molt_worker.connect(worker.url(None)) as client:
         with pytest.raises(InvalidQueryError, match="no_such_entry"):
             client.call("no_such_entry").result()
-        with pytest.raises(DatabaseError) as caught:
+        with pytest.raises(DatabaseError) as caught:  # noqa: PT012
             insert = {"sql": "insert into t values (1, 'again')", "allow_write": True}
             client.call("db_exec", insert).result()
         assert caught.value.code

@@ -143,14 +143,17 @@ def test_writes_do_the_same(fresh: tuple[Database, Database]) -> None:
         one, other = (
             outcome(
                 lambda db=db, name=name: repr(
-                    raw(text.replace("{t}", name), **values).on(db).execute().result()
+                    raw(text.replace("{t}", name), **values).on(db).execute().result()  # noqa: B023
                 )
             )
             for db, name in ((direct, "direct_t"), (through, "through_t"))
         )
         assert shown(other) == shown(one), text
         rows = [
-            [tuple(row) for row in raw(f"select * from {name} order by id").on(direct).fetch_all().result()]
+            [
+                tuple(row)
+                for row in raw(f"select * from {name} order by id").on(direct).fetch_all().result()
+            ]
             for name in ("direct_t", "through_t")
         ]
         assert rows[0] == rows[1], text
@@ -233,7 +236,9 @@ def test_a_table_that_is_changed_behind_is_seen(way: Way, pg_url: str) -> None:
         assert query.fetch_all().result().columns == ["a"]
         behind.execute("alter table changing add column b text")
         behind.execute("insert into changing values (1, 'x')")
-        assert [tuple(row) for row in raw("select * from changing").on(db).fetch_all().result()] == [(1, "x")]
+        assert [
+            tuple(row) for row in raw("select * from changing").on(db).fetch_all().result()
+        ] == [(1, "x")]
         behind.execute("drop table changing")
 
 

@@ -25,8 +25,9 @@ class WorkerStream final : public BatchStream {
     while (batches_.empty() && !is_last_) {
       MOLT_CO_ASSIGN(const client::Reply reply, co_await call_->Next(PatienceOf(context)));
       is_last_ = reply.is_last;
-      // The last one may have nothing more to say.
-      if (reply.payload.empty() && is_last_) break;
+      // The last one of several may have nothing more to say.
+      if (reply.payload.empty() && is_last_ && has_begun_) break;
+      has_begun_ = true;
       std::vector<types::RecordBatchPtr> batches;
       MOLT_CO_RETURN_IF_ERROR(decoder_.Add(reply.payload, batches));
       batches_.insert(batches_.end(), batches.begin(), batches.end());
@@ -47,6 +48,7 @@ class WorkerStream final : public BatchStream {
   std::unique_ptr<client::Call> call_;
   codec::ColumnsDecoder decoder_;
   std::deque<types::RecordBatchPtr> batches_;
+  bool has_begun_ = false;
   bool is_last_ = false;
 };
 
