@@ -258,7 +258,7 @@ class Client:
     def _note(self, body: bytes) -> None:
         try:
             reply = decode_reply(body)
-        except ProtocolViolation as error:
+        except (ProtocolViolation, ValueError) as error:
             return self._ledger.mistake("broken", error)
         sent = self._awaited.get(reply.request_id)
         if sent is None:
