@@ -20,7 +20,7 @@ cancel-races: ## 10,000 requests given up as they end, none hits another; MOLT_C
 ledger: ## ten million requests to a worker, each answered once; MOLT_LEDGER_REQUESTS=…
 	@scripts/setup.sh test
 	@MOLT_LEDGER_REQUESTS=$(or $(MOLT_LEDGER_REQUESTS),10000000) \
-	  .venv/bin/python -m pytest -q tests/conformance/test_ledger.py $(ARGS)
+	  .venv/bin/python -m pytest -q tests/client/test_ledger.py $(ARGS)
 
 fuzz: ## each *_fuzz.cc for FUZZ_S seconds (60), from its committed corpus
 	@scripts/fuzz.sh $(or $(FUZZ_S),60)

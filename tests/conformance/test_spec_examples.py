@@ -23,7 +23,9 @@ from conformance.codec import (
     from_json,
     unpack,
 )
+from conformance.columns import KINDS, decode_columns
 from conformance.spec_page import PAGE, Example, examples, fences, table, table_names
+from conformance.test_catalog import CODES
 from servers.worker import worker_binary
 
 EXAMPLES = examples()
@@ -52,13 +54,26 @@ def read_envelope(body: bytes) -> dict[str, Any]:
         return found
     codec = envelope["codec"]
     readable = codec in ("json", "msgpack")
-    return found | {"payload": decode(payload, codec) if readable else payload.hex()}
+    return found | {"payload": written(decode(payload, codec)) if readable else payload.hex()}
+
+
+def written(value: Any) -> Any:
+    """Binary as the page writes it."""
+    match value:
+        case bytes():
+            return {"$bin": value.hex()}
+        case dict():
+            return {key: written(item) for key, item in value.items()}
+        case list():
+            return [written(item) for item in value]
+    return value
 
 
 def test_the_page_has_the_examples_that_it_must() -> None:
     names = "ping-msgpack pong-msgpack ping-json pong-json query query-result unknown-entry"
     assert EXAMPLES.keys() >= set(names.split())
     assert EXAMPLES.keys() >= {"cancel", "cancelled", "stream", "stream-credit", "stream-last"}
+    assert EXAMPLES.keys() >= {"columns", "columns-result"}
     tables = ["undecodable", "params", "values-sqlite", "values-postgres"]
     assert table_names() == tables
     hexes = [info for info in fences() if info.startswith("hex")]
@@ -189,3 +204,17 @@ def test_links_of_the_page_lead_somewhere() -> None:
             assert target[1:] in anchors, target
         else:
             assert (Path(PAGE.parent) / target).exists(), target
+
+
+def test_the_columns_of_the_page_are_what_it_says() -> None:
+    payload = bytes.fromhex(EXAMPLES["columns-result"].frames[0]["payload"])
+    fields, batches = decode_columns(payload)
+    assert [(field.name, field.type.name) for field in fields] == [("n", "int64"), ("name", "utf8")]
+    assert batches == [[(42, "Zoë")]]
+
+
+def test_the_page_names_every_kind_of_value_and_code_of_errors() -> None:
+    rows = dict(re.findall(r"^\| (\d+) \| (\w+) \|", PAGE.read_text(), re.MULTILINE))
+    assert [rows[str(number)] for number in range(len(KINDS))] == KINDS
+    for code in CODES:
+        assert f"`{code}`" in PAGE.read_text()

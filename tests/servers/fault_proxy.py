@@ -140,6 +140,12 @@ class FaultProxy:
         return {"host": self._front or "127.0.0.1", "port": self.port}
 
     @property
+    def path(self) -> Path:
+        """Of the Unix socket that it listens on: where a client of anything but PostgreSQL connects."""
+        assert self._front is not None, "it listens on a port"
+        return self._front / f".s.PGSQL.{self.port}"
+
+    @property
     def cancels(self) -> int:
         return sum(connection.is_cancel for connection in self.connections)
 
@@ -253,10 +259,9 @@ class FaultProxy:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(("127.0.0.1", self.port))
         else:
-            path = self._front / f".s.PGSQL.{self.port}"
-            path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
             listener = socket.socket(socket.AF_UNIX)
-            listener.bind(str(path))
+            listener.bind(str(self.path))
         listener.setblocking(False)
         listener.listen(128)
         self._listener = listener
