@@ -46,7 +46,14 @@ url = sys.argv[1]
 def run_script(code: str, *args: object, expect: int = 0) -> list[str]:
     """Its lines; the last one must be "done"."""
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", SETUP + textwrap.dedent(code), *map(str, args)],
+        [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            "-c",
+            SETUP + textwrap.dedent(code),
+            *map(str, args),
+        ],
         capture_output=True,
         text=True,
         timeout=ENDS_WITHIN_S,

@@ -56,7 +56,9 @@ class Use(NamedTuple):
         return cls(rss, len(os.listdir(proc / "fd")), len(os.listdir(proc / "task")))
 
     def __str__(self) -> str:
-        return f"{self.rss_bytes / 2**20:7.1f} MiB {self.descriptors:4} fds {self.threads:3} threads"
+        return (
+            f"{self.rss_bytes / 2**20:7.1f} MiB {self.descriptors:4} fds {self.threads:3} threads"
+        )
 
 
 @dataclass
@@ -190,7 +192,9 @@ def soak(minutes: float) -> list[str]:
             "worker at a socket": worker.pid,
             "worker on stdio": _worker_process(by_stdio),
         }
-        works: list[Callable[[], Any]] = [lambda seed=seed: load.blocking(seed) for seed in range(THREADS)]
+        works: list[Callable[[], Any]] = [
+            lambda seed=seed: load.blocking(seed) for seed in range(THREADS)
+        ]
         threads = [threading.Thread(target=work) for work in [*works, load.awaited]]
         for thread in threads:
             thread.start()

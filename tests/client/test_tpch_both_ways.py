@@ -33,5 +33,3 @@ def test_tpch_on_sqlite(tpch_on_sqlite: Ways, way: Way, number: int) -> None:
 @pytest.mark.parametrize("number", QUERIES)
 def test_tpch_on_postgres(tpch_on_postgres: Ways, way: Way, number: int) -> None:
     assert_same_query(tpch_on_postgres, way, QUERIES[number]())
-
-

@@ -74,7 +74,7 @@ ODD_OF_POSTGRES = [
     "select time '24:00' as v",
     "select row(1, 'a b', null, row(2)) as v",
     "select null as v",
-    "select 1 as a, 2 as a, 3 as \"\"\"\", 4 as \"ä\"",
+    'select 1 as a, 2 as a, 3 as """", 4 as "ä"',
     "select",
     "select from generate_series(1, 3)",
     "select case when i = 150000 then 'NaN' else i / 100.0 end::numeric(12, 2) as v,"
@@ -117,9 +117,7 @@ def test_cells_of_sqlite(on_sqlite: Ways, way: Way, declared: str) -> None:
     ).execute().result()
     assert_same(on_sqlite, way, f"select v from {name}")
     for cell in CELLS_OF_SQLITE[declared].split(" | "):
-        raw(verbatim(f"insert into {name} values ({cell})")).on(
-            on_sqlite.stdio
-        ).execute().result()
+        raw(verbatim(f"insert into {name} values ({cell})")).on(on_sqlite.stdio).execute().result()
     assert not is_error(assert_same(on_sqlite, way, f"select v from {name}"))
     assert_same(on_sqlite, way, f"select v as a, v as a, 1 as b, v || 'x' from {name}")
     assert_same(on_sqlite, way, f"select max(v), count(*), sum(v) from {name}")

@@ -12,10 +12,7 @@ from typing import Any
 from conformance.codec import ProtocolViolation
 
 MAGIC = b"MOLTCOL\x01"
-KINDS = (
-    "null bool int64 float64 utf8 binary date time timestamp decimal uuid interval timetz json inet"
-    " other list range"
-).split()
+KINDS = ["null", "bool", "int64", "float64", "utf8", "binary", "date", "time", "timestamp", "decimal", "uuid", "interval", "timetz", "json", "inet", "other", "list", "range"]
 FIXED = {
     "int16": "<h",
     "int32": "<i",
@@ -63,7 +60,9 @@ class Reader:
     def take(self, size: int) -> bytes:
         found = self._data[self._at : self._at + size]
         if len(found) < size:
-            raise ProtocolViolation(f"{size} bytes are promised at {self._at}, {len(found)} are there")
+            raise ProtocolViolation(
+                f"{size} bytes are promised at {self._at}, {len(found)} are there"
+            )
         self._at += size
         return found
 
@@ -156,7 +155,10 @@ def _cells(
         cells = struct.unpack(f"<{length}{form[1]}", data[: length * struct.calcsize(form)])
         return list(cells) if name in PLAIN else [(name, cell) for cell in cells]
     if name == "decimal128":
-        wholes = (int.from_bytes(data[at : at + 16], "little", signed=True) for at in range(0, length * 16, 16))
+        wholes = (
+            int.from_bytes(data[at : at + 16], "little", signed=True)
+            for at in range(0, length * 16, 16)
+        )
         return [("decimal128", whole, type_.scale) for whole in wholes]
     if name == "uuid":
         return [("uuid", data[at : at + 16]) for at in range(0, length * 16, 16)]
@@ -245,6 +247,4 @@ def encoded(*values: Any) -> dict[str, Any]:
 
 def param_sets(*sets: list[Any]) -> bytes:
     """Of db_exec."""
-    return b"".join(
-        struct.pack("<I", len(one)) + b"".join(map(encode_value, one)) for one in sets
-    )
+    return b"".join(struct.pack("<I", len(one)) + b"".join(map(encode_value, one)) for one in sets)

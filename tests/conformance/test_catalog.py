@@ -39,7 +39,9 @@ def test_a_table_is_described_as_a_result_without_rows(client: Client) -> None:
     assert same.payload == reply.payload
 
 
-@pytest.mark.parametrize("payload", [{}, {"table": 5}, {"table": None}, {"table": "nowhere"}, 7], ids=repr)
+@pytest.mark.parametrize(
+    "payload", [{}, {"table": 5}, {"table": None}, {"table": "nowhere"}, 7], ids=repr
+)
 def test_what_is_no_table_is_refused(client: Client, payload: object) -> None:
     assert client.call("db_describe", payload).status == "InvalidInput"
 
@@ -71,7 +73,9 @@ def test_a_plan_of_postgresql_may_be_measured(pg: Client) -> None:
 
 
 @pytest.mark.parametrize("entry", ["db_tables", "db_describe", "db_explain"])
-def test_they_are_no_control_messages(start: Start, items_path: Path, tmp_path: Path, entry: str) -> None:
+def test_they_are_no_control_messages(
+    start: Start, items_path: Path, tmp_path: Path, entry: str
+) -> None:
     """A manifest that does not export them keeps them from being called."""
     manifest = tmp_path / "manifest.json"
     manifest.write_text('{"exports": [{"name": "health", "codec_in": "raw", "codec_out": "json"}]}')
@@ -161,11 +165,17 @@ def write(client: Client, sets: object, **more: Any) -> Any:
 
 def test_a_statement_is_executed_for_each_set(writer: Client, own_items: Path) -> None:
     assert write(writer, param_sets([1.5], [2], [None])).value["rows_affected"] == 3
-    assert read_rows(own_items, "select v from widened order by rowid")[2:] == [(1.5,), (2.0,), (None,)]
+    assert read_rows(own_items, "select v from widened order by rowid")[2:] == [
+        (1.5,),
+        (2.0,),
+        (None,),
+    ]
     assert write(writer, b"").value["rows_affected"] == 0
 
 
-def test_a_set_that_fails_keeps_all_others_from_being_written(writer: Client, own_items: Path) -> None:
+def test_a_set_that_fails_keeps_all_others_from_being_written(
+    writer: Client, own_items: Path
+) -> None:
     before = read_rows(own_items, "select count(*) from items")
     sql = "update items set id = ? where id = ?"
     sets = param_sets([100_000, 1], [100_001, 2], [3, 4])
