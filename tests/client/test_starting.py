@@ -58,7 +58,7 @@ async def test_awaited_requests_end_when_the_worker_at_a_socket_dies(worker: Soc
     with connect(worker.url()) as db:
         tasks = [asyncio.create_task(awaited(raw(ENDLESS).on(db).fetch_all())) for _ in range(50)]
         with molt_worker.connect(worker.url(None)) as client:
-            await asyncio.to_thread(wait_until, lambda: waiting(client) >= 40)
+            await asyncio.to_thread(wait_until, lambda: queued(client) >= 40)
         worker.stop()
         _, waiting = await asyncio.wait(tasks, timeout=20)
         assert waiting == set()

@@ -147,7 +147,7 @@ def in_use(client: molt_worker.Client) -> int:
     return int(metrics["pool_in_flight"])
 
 
-def waiting(client: molt_worker.Client) -> int:
+def queued(client: molt_worker.Client) -> int:
     """Requests in the worker's queue."""
     return int(client.request("health").result().metrics["queue_depth"])
 
