@@ -1,6 +1,6 @@
 # Each target does its own set-up and is quick when nothing changed. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test cancel-races ledger fuzz check bench fmt clean help
+.PHONY: setup demo test cancel-races ledger soak fuzz check bench fmt clean help
 
 setup: ## system packages, .venv, the compiled extension
 	@scripts/setup.sh test demo
@@ -17,10 +17,14 @@ cancel-races: ## 10,000 requests given up as they end, none hits another; MOLT_C
 	@MOLT_CANCEL_RACES=$(or $(MOLT_CANCEL_RACES),10000) MOLT_CHAOS_HANGS_AFTER_S=3600 \
 	  .venv/bin/python -m pytest -q -s tests/chaos/test_postgres_cancel_races.py $(ARGS)
 
-ledger: ## ten million requests to a worker, each answered once; MOLT_LEDGER_REQUESTS=…
+ledger: ## 10,000,000 requests to a worker over a bad network, each answered once; MOLT_LEDGER_REQUESTS=…
 	@scripts/setup.sh test
-	@MOLT_LEDGER_REQUESTS=$(or $(MOLT_LEDGER_REQUESTS),10000000) \
-	  .venv/bin/python -m pytest -q tests/client/test_ledger.py $(ARGS)
+	@MOLT_LEDGER_REQUESTS=$(or $(MOLT_LEDGER_REQUESTS),10000000) MOLT_CLIENT_HANGS_AFTER_S=36000 \
+	  .venv/bin/python -m pytest -q -s tests/client/test_ledger.py $(ARGS)
+
+soak: ## everything a client of a worker does, for 10 minutes: does anything grow? MINUTES=…
+	@scripts/setup.sh test
+	@.venv/bin/python tests/client/soak.py --minutes $(or $(MINUTES),10)
 
 fuzz: ## each *_fuzz.cc for FUZZ_S seconds (60), from its committed corpus
 	@scripts/fuzz.sh $(or $(FUZZ_S),60)

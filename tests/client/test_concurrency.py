@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -14,9 +14,19 @@ import pytest
 import trio
 import uvloop
 
+import molt_sql
 import molt_worker
-from client.tools import ENDLESS, SocketWorker, Way, value
-from molt_sql import BusyError, CancelledError, Database, TimeoutError, connect, raw, table
+from client.tools import ENDLESS, SocketWorker, Way, awaited, in_use, value
+from molt_sql import (
+    BusyError,
+    CancelledError,
+    ClosedError,
+    Database,
+    MoltError,
+    connect,
+    raw,
+    table,
+)
 from servers.fixtures import PostgresDatabase
 from servers.processes import wait_until
 
@@ -125,12 +135,6 @@ def test_a_loop_that_ended_is_forgotten(database: Database) -> None:
 # -- Giving up -------------------------------------------------------------------------------------
 
 
-def running(client: molt_worker.Client) -> int:
-    """Connections of the worker's database that are in use."""
-    metrics = client.request("db_query", b'{"sql": "select 1 as n"}', "json").result().metrics
-    return int(metrics["pool_in_flight"])
-
-
 @pytest.fixture
 def sessions(pg_database: PostgresDatabase) -> Iterator[Callable[[], int]]:
     """How many sessions of the database run pg_sleep now, as a superuser sees it."""
@@ -159,10 +163,6 @@ def on_postgres(url: str, way: Way) -> Iterator[Database]:
 
 
 SLEEP = raw("select pg_sleep(60)")
-
-
-async def awaited(pending: Awaitable[Any]) -> Any:
-    return await pending
 
 
 def test_a_cancelled_task_stops_its_statement(
@@ -208,7 +208,7 @@ def test_a_timeout_stops_the_statement(
 ) -> None:
     with on_postgres(pg_url, way) as db:
         pending = SLEEP.on(db).fetch_all(timeout=0.3)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(molt_sql.TimeoutError):
             asyncio.run(awaited(pending)) if how == "await" else pending.result()
         wait_until(lambda: sessions() == 0)
         assert value(db, "select 1") == 1
@@ -216,9 +216,9 @@ def test_a_timeout_stops_the_statement(
 
 def test_a_timeout_of_sqlite_stops_the_statement(worker: SocketWorker) -> None:
     with connect(worker.url()) as db, molt_worker.connect(worker.url(None)) as client:
-        with pytest.raises(TimeoutError):
+        with pytest.raises(molt_sql.TimeoutError):
             raw(ENDLESS).on(db).fetch_all(timeout=0.2).result()
-        wait_until(lambda: running(client) <= 1)
+        wait_until(lambda: in_use(client) <= 1)
 
 
 def test_an_ended_connection_stops_what_runs(worker: SocketWorker) -> None:
@@ -227,13 +227,13 @@ def test_an_ended_connection_stops_what_runs(worker: SocketWorker) -> None:
 
         async def main() -> None:
             task = asyncio.create_task(awaited(raw(ENDLESS).on(db).fetch_all()))
-            await asyncio.to_thread(wait_until, lambda: running(client) >= 1)
+            await asyncio.to_thread(wait_until, lambda: in_use(client) >= 1)
             task.cancel()
             await asyncio.wait([task])
 
         asyncio.run(main())
         db.close()
-        wait_until(lambda: running(client) <= 1)
+        wait_until(lambda: in_use(client) <= 1)
 
 
 def test_giving_up_again_and_again_crosses_no_replies(database: Database) -> None:
@@ -324,8 +324,6 @@ def test_a_parameter_of_20_mib_reaches_postgresql(pg_url: str, way: Way) -> None
 
 
 def test_a_parameter_beyond_a_frame_is_an_error_and_no_end(database: Database) -> None:
-    from molt_sql import MoltError
-
     text = "x" * (70 << 20)
     with pytest.raises(MoltError):
         raw("select length({t})", t=text).on(database).fetch_value().result()
@@ -377,8 +375,6 @@ def _asked(db: Database) -> object:
 
 
 def test_closing_with_requests_under_way_ends_them(database: Database) -> None:
-    from molt_sql import ClosedError
-
     async def main() -> None:
         tasks = [
             asyncio.create_task(awaited(raw(ENDLESS).on(database).fetch_all())) for _ in range(3)

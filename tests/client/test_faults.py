@@ -1,6 +1,4 @@
-"""Workers that die, stop, are not there, or never start: each call ends, and service comes back."""
-
-# Long because: each fault is a test, and they share what they look at.
+"""Workers that die or stop in the midst of work: each call ends, and service comes back."""
 
 from __future__ import annotations
 
@@ -8,35 +6,35 @@ import asyncio
 import os
 import signal
 import sqlite3
-import stat
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import molt_worker
-from client.tools import ENDLESS, SocketWorker, eventually, is_alive, kill, until_gone, value
+import molt_sql
+from client.tools import (
+    ENDLESS,
+    SocketWorker,
+    awaited,
+    eventually,
+    is_alive,
+    kill,
+    until_gone,
+    value,
+    when_written,
+)
 from molt_sql import (
     Database,
     DatabaseError,
-    MoltError,
-    TimeoutError,
     WorkerUnavailableError,
     connect,
     raw,
 )
 from molt_sql._molt import _worker_process as process_of
 from servers.processes import wait_until
-from servers.worker import worker_binary
-
-
-async def awaited(pending: Any) -> Any:
-    return await pending
 
 
 def count(path: Path, sql: str = "select count(*) from t") -> int:
@@ -143,7 +141,7 @@ async def test_tasks_under_load_survive_a_kill(own: Database) -> None:
 
     before = process_of(own)
     tasks = [asyncio.create_task(ask(n)) for n in range(500)]
-    await asyncio.sleep(0.005)
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     kill(before)
     assert all(await asyncio.gather(*tasks))
     assert await asyncio.to_thread(eventually, lambda: value(own, "select 1")) == 1
@@ -155,7 +153,7 @@ def test_a_write_in_flight_is_not_known_and_done_once_at_most(own: Database, pat
         " where n < 30000000) select n, 'x' from c"
     )
     before = process_of(own)
-    killer = threading.Timer(0.3, kill, [before])
+    killer = threading.Thread(target=lambda: (when_written(path), kill(before)))
     killer.start()
     with pytest.raises(DatabaseError, match="not known") as caught:
         raw(slow).on(own).execute(timeout=30).result()
@@ -242,11 +240,9 @@ def stopped(worker: SocketWorker) -> Iterator[SocketWorker]:
 def test_a_deadline_holds_though_the_worker_is_stopped(stopped: SocketWorker, how: str) -> None:
     with connect(stopped.url()) as db:
         os.kill(stopped.pid, signal.SIGSTOP)
-        began = time.monotonic()
         pending = raw("select 1").on(db).fetch_value(timeout=0.3)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(molt_sql.TimeoutError):
             asyncio.run(awaited(pending)) if how == "await" else pending.result()
-        assert 0.3 <= time.monotonic() - began < 10
         os.kill(stopped.pid, signal.SIGCONT)
         assert value(db, "select count(*) from t") == 100
 
@@ -267,7 +263,7 @@ async def test_cancelling_holds_though_the_worker_is_stopped(stopped: SocketWork
         tasks = [
             asyncio.create_task(awaited(raw("select 1").on(db).fetch_value())) for _ in range(9)
         ]
-        await asyncio.sleep(0.05)
+        await asyncio.wait(tasks, timeout=0.05)  # they are sent, and wait
         for task in tasks:
             task.cancel()
         _, waiting = await asyncio.wait(tasks, timeout=10)
@@ -288,150 +284,7 @@ def test_more_than_a_socket_takes_is_sent_when_it_can_be(stopped: SocketWorker) 
                 )
                 for _ in range(8)
             ]
-            with pytest.raises(TimeoutError):
+            with pytest.raises(molt_sql.TimeoutError):
                 value(db, "select 1", timeout=0.2)
             os.kill(stopped.pid, signal.SIGCONT)
             assert [size.result() for size in sizes] == [1 << 20] * 8
-
-
-# -- A worker that is not there -----------------------------------------------------------------------
-
-
-def test_no_worker_at_a_socket_is_said_at_once_and_one_that_starts_is_found(url: str) -> None:
-    with SocketWorker({"default": url}, start=False) as worker:
-        for _ in range(2):
-            with pytest.raises(
-                WorkerUnavailableError, match=r"molt-worker --socket .*worker\.sock"
-            ):
-                connect(worker.url())
-        worker.start()
-        with connect(worker.url()) as db:
-            assert value(db, "select count(*) from t") == 100
-
-
-def test_a_worker_that_is_restarted_is_found_again(worker: SocketWorker) -> None:
-    with connect(worker.url()) as db, molt_worker.connect(worker.url(None)) as client:
-        for how in (signal.SIGKILL, signal.SIGTERM):
-            worker.stop(how)
-            with pytest.raises(WorkerUnavailableError):
-                value(db, "select 1")
-            with pytest.raises(WorkerUnavailableError):
-                client.call("health").result()
-            worker.start()
-            assert value(db, "select count(*) from t") == 100
-            assert client.call("health").result()["ok"]
-
-
-async def test_awaited_requests_end_when_the_worker_at_a_socket_dies(worker: SocketWorker) -> None:
-    with connect(worker.url()) as db:
-        tasks = [asyncio.create_task(awaited(raw(ENDLESS).on(db).fetch_all())) for _ in range(50)]
-        await asyncio.sleep(0.05)
-        worker.stop()
-        _, waiting = await asyncio.wait(tasks, timeout=20)
-        assert waiting == set()
-        assert all(isinstance(task.exception(), WorkerUnavailableError) for task in tasks)
-
-
-def test_a_file_that_is_no_socket_is_no_worker(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(WorkerUnavailableError):
-        connect(f"molt+unix://{tmp_path}/file?alias=default")
-    with pytest.raises(MoltError, match="bytes"):
-        connect(f"molt+unix://{tmp_path}/{'x' * 200}?alias=default")
-
-
-# -- A worker that does not start ---------------------------------------------------------------------
-
-
-class Program:
-    """In the worker's place: notes each start, and does as it is told; at first, what a worker does."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "program"
-        self._notes = folder / "starts"
-        self._worker = worker_binary()
-        self.work()
-
-    def work(self) -> None:
-        self.do(f'exec "{self._worker}" "$@"')
-
-    def do(self, then: str) -> None:
-        new = self.path.with_suffix(".new")
-        new.write_text(f'#!/bin/sh\necho started >> "{self._notes}"\n{then}\n')
-        new.chmod(new.stat().st_mode | stat.S_IXUSR)
-        new.rename(self.path)
-
-    @property
-    def starts(self) -> int:
-        return self._notes.read_text().count("started")
-
-
-@pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
-    made = Program(tmp_path)
-    monkeypatch.setenv("MOLT_WORKER_BINARY", str(made.path))
-    return made
-
-
-def test_a_program_that_ends_at_once_is_said_with_its_exit_code(program: Program, url: str) -> None:
-    program.do("exit 3")
-    with pytest.raises(WorkerUnavailableError, match="exit code 3"):
-        connect("molt+stdio:" + url)
-    assert program.starts <= 2
-
-
-def test_a_program_that_ends_by_a_signal_is_said_with_it(program: Program, url: str) -> None:
-    program.do("kill -SEGV $$")
-    with pytest.raises(WorkerUnavailableError, match="signal 11"):
-        connect("molt+stdio:" + url)
-
-
-def test_a_program_that_is_not_there_is_named(
-    monkeypatch: pytest.MonkeyPatch, url: str, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("MOLT_WORKER_BINARY", str(tmp_path / "no-such-program"))
-    with pytest.raises(WorkerUnavailableError, match=r"no-such-program.*No such file"):
-        connect("molt+stdio:" + url)
-
-
-def test_a_worker_that_does_not_start_again_is_not_started_all_the_time(
-    program: Program, url: str
-) -> None:
-    with connect("molt+stdio:" + url) as db:
-        assert program.starts == 1
-        program.do("exit 3")
-        kill(process_of(db))
-        failed = 0
-        until = time.monotonic() + 1.5
-        while time.monotonic() < until:
-            with pytest.raises(WorkerUnavailableError):
-                value(db, "select 1")
-            failed += 1
-        assert failed > 20
-        assert 2 <= program.starts <= 14
-        program.work()
-        assert eventually(lambda: value(db, "select count(*) from t")) == 100
-
-
-def test_a_program_that_never_answers_ends_at_the_connect_timeout(
-    program: Program, url: str
-) -> None:
-    program.do("exec sleep 60")
-    began = time.monotonic()
-    with pytest.raises(TimeoutError):
-        connect("molt+stdio:" + url, connect_timeout=0.5)
-    assert time.monotonic() - began < 20
-
-
-def test_a_database_that_cannot_be_opened_is_said_by_its_worker(tmp_path: Path) -> None:
-    with pytest.raises(MoltError):
-        connect(f"molt+stdio:sqlite:///{tmp_path}/no/such/folder/x.db")
-
-
-def test_an_endless_number_of_databases_leaves_no_process(url: str) -> None:
-    for _ in range(15):
-        db = connect("molt+stdio:" + url)
-        worker = process_of(db)
-        assert value(db, "select 1") == 1
-        db.close()
-        until_gone(worker)

@@ -1,15 +1,16 @@
 """Another side that speaks nonsense: an error in time, whatever comes, and no crash."""
 
-from __future__ import annotations  # noqa: I001
+from __future__ import annotations
 
 import random
-import contextlib
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+import molt_sql
 import molt_worker
 from client.fake_worker import FakeWorker, reply
 from client.tools import SocketWorker, value
@@ -17,7 +18,6 @@ from conformance.codec import FRAME_BYTES_MAX, frame, pack
 from molt_sql import (
     MoltError,
     ProtocolError,
-    TimeoutError,
     WorkerUnavailableError,
     connect,
     raw,
@@ -92,7 +92,7 @@ def test_a_connection_that_ends_within_a_frame_is_an_error() -> None:
         return cut(request) if len(seen) == 1 else None
 
     with FakeWorker(answer) as fake, connect(fake.url) as db:
-        with pytest.raises(TimeoutError):  # the rest may still come
+        with pytest.raises(molt_sql.TimeoutError):  # the rest may still come
             value(db, "select 1", timeout=0.3)
         with pytest.raises(WorkerUnavailableError):
             value(db, "select 1", timeout=10)
@@ -122,7 +122,7 @@ def test_a_write_without_its_number_of_rows_is_an_error(payload: bytes) -> None:
 
 def test_no_answer_at_all_ends_at_the_deadline() -> None:
     with FakeWorker(lambda _: b"") as fake, connect(fake.url) as db:
-        with pytest.raises(TimeoutError):
+        with pytest.raises(molt_sql.TimeoutError):
             value(db, "select 1", timeout=0.3)
         with pytest.raises(MoltError):
             raw("delete from t").on(db).execute(timeout=0.3).result()
@@ -235,9 +235,8 @@ def test_what_is_claimed_is_not_believed(kind: str) -> None:
         def answer(request: Request) -> bytes:
             return reply(request, LARGE_CLAIMS[kind], seq=0, more=False)
 
-        with FakeWorker(answer) as fake, connect(fake.url) as db:  # noqa: SIM117
-            with contextlib.suppress(MoltError):
-                raw("select").on(db).fetch_all(timeout=20).result()
+        with FakeWorker(answer) as fake, connect(fake.url) as db, suppress(MoltError):
+            raw("select").on(db).fetch_all(timeout=20).result()
         return
     if kind == "nothing":
         with pytest.raises(MoltError):

@@ -168,7 +168,7 @@ def test_a_doubled_a_crossed_and_a_wrong_reply_are_seen() -> None:
     client._note(reply_to(99, "__ping__"))
     client._note(reply_to(2, "health"))
     assert ledger.mistakes == {"doubled": 1, "crossed": 2}
-    client._note(reply_to(3, "__ping__", status="Busy"))
+    client._note(reply_to(3, "__ping__", status="Busy", error="busy"))
     client._note(reply_to(4, "__ping__")[:-1])
     assert ledger.mistakes == {"doubled": 1, "crossed": 2, "wrong": 1, "broken": 1}
     assert ledger.answered == 2

@@ -137,23 +137,18 @@ def shown(found: Any) -> str:
     return repr(found).replace("through_t", "direct_t")
 
 
+def write(db: Database, text: str, values: dict[str, Any]) -> Any:
+    return outcome(lambda: repr(raw(text, **values).on(db).execute().result()))
+
+
 def test_writes_do_the_same(fresh: tuple[Database, Database]) -> None:
     direct, through = fresh
     for text, values in WRITES:
-        one, other = (
-            outcome(
-                lambda db=db, name=name: repr(
-                    raw(text.replace("{t}", name), **values).on(db).execute().result()  # noqa: B023
-                )
-            )
-            for db, name in ((direct, "direct_t"), (through, "through_t"))
-        )
+        one = write(direct, text.replace("{t}", "direct_t"), values)
+        other = write(through, text.replace("{t}", "through_t"), values)
         assert shown(other) == shown(one), text
         rows = [
-            [
-                tuple(row)
-                for row in raw(f"select * from {name} order by id").on(direct).fetch_all().result()
-            ]
+            list(raw(f"select * from {name} order by id").on(direct).fetch_all().result())
             for name in ("direct_t", "through_t")
         ]
         assert rows[0] == rows[1], text

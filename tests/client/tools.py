@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 import pyarrow as pa
 
+import molt_worker
 from molt_sql import Database, MoltError, Query, Raw, ResultSet, connect, raw
 from postgres_cells import canonical
 from servers.processes import wait_until
@@ -133,6 +135,37 @@ def assert_same_query(ways: Ways, way: Way, query: Query | Raw) -> None:
 
 def value(db: Database, sql: str, timeout: float = 20.0) -> Any:
     return raw(sql).on(db).fetch_value(timeout=timeout).result()
+
+
+async def awaited(pending: Awaitable[Any]) -> Any:
+    return await pending
+
+
+def in_use(client: molt_worker.Client) -> int:
+    """Connections of the worker's database that are in use."""
+    metrics = client.request("db_query", b'{"sql": "select 1 as n"}', "json").result().metrics
+    return int(metrics["pool_in_flight"])
+
+
+def queued(client: molt_worker.Client) -> int:
+    """Requests in the worker's queue."""
+    return int(client.request("health").result().metrics["queue_depth"])
+
+
+def when_written(path: Path) -> None:
+    """Returns while somebody writes to the SQLite file."""
+
+    def is_locked() -> bool:
+        connection = sqlite3.connect(path, timeout=0)
+        try:
+            connection.execute("begin immediate")
+        except sqlite3.OperationalError:
+            return True
+        finally:
+            connection.close()
+        return False
+
+    wait_until(is_locked, 30)
 
 
 def is_alive(pid: int) -> bool:

@@ -22,7 +22,7 @@ using types::Value;
 
 types::RecordBatchPtr BatchOf(const LogicalType& type, const std::vector<Value>& values) {
   types::ColumnBuilder builder(type);
-  for (const Value& value : values) builder.Append(value);
+  for (const Value& value : values) builder.AppendValue(value);
   auto batch = std::make_shared<types::RecordBatch>();
   batch->columns.push_back(builder.Finish());
   batch->schema = std::make_shared<const types::Schema>(
@@ -147,7 +147,9 @@ TEST(ColumnsTest, WhatIsCutAnywhereIsRefusedOrShorter) {
     ColumnsDecoder decoder;
     std::vector<types::RecordBatchPtr> batches;
     const Status status = decoder.Add(whole.substr(0, size), batches);
-    if (!status) EXPECT_EQ(status.error().code, ErrorCode::kProtocol);
+    if (!status) {
+      EXPECT_EQ(status.error().code, ErrorCode::kProtocol);
+    }
     EXPECT_TRUE(batches.empty());
   }
 }
