@@ -19,7 +19,11 @@ def compare(folder: Path) -> None:
     """Makes its database in `folder` on the first run; prints what either view took."""
     folder.mkdir(parents=True, exist_ok=True)
     database = folder / "shop.db"
-    env = os.environ | {"MOLT_EXAMPLE_DATABASE": str(database), "MOLT_EXAMPLE_WORKER": "inprocess"}
+    env = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "shop.settings",
+        "MOLT_EXAMPLE_DATABASE": str(database),
+        "MOLT_EXAMPLE_WORKER": "inprocess",
+    }
     if not database.exists():
         _manage(["migrate", "--verbosity=0"], env)
         _manage(["seed"], env)

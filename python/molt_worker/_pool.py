@@ -6,7 +6,7 @@ import time
 import typing
 from collections.abc import Generator, Iterator, Mapping, Sequence
 
-from molt_sql import InvalidQueryError, Pending, WorkerUnavailableError
+from molt_sql import BusyError, InvalidQueryError, Pending, WorkerUnavailableError
 
 from ._client import Client
 
@@ -32,11 +32,12 @@ class PooledCall:
 
     def result(self) -> typing.Any:
         """Runs it on this thread, which waits."""
+        until = self._pool._until(self._timeout)
         for worker, is_last in self._pool._in_turn():
             try:
-                return self._on(worker).result()
-            except WorkerUnavailableError:
-                worker.has_gone()
+                return self._on(worker, until).result()
+            except (BusyError, WorkerUnavailableError) as error:
+                worker.note(error)
                 if is_last:
                     raise
         raise AssertionError("a pool has at least one worker")
@@ -45,27 +46,26 @@ class PooledCall:
         return self._run().__await__()
 
     async def _run(self) -> typing.Any:
+        until = self._pool._until(self._timeout)
         for worker, is_last in self._pool._in_turn():
             try:
-                return await self._on(worker)
-            except WorkerUnavailableError:
-                worker.has_gone()
+                return await self._on(worker, until)
+            except (BusyError, WorkerUnavailableError) as error:
+                worker.note(error)
                 if is_last:
                     raise
         raise AssertionError("a pool has at least one worker")
 
-    # WorkerUnavailableError is raised for what writes only while nothing was sent, so that another
-    # worker may always be asked.
-    def _on(self, worker: "_Worker") -> Pending[typing.Any]:
-        return worker.client().call(
-            self._entry, self._payload, timeout=self._timeout, retries=self._retries
-        )
+    # A busy worker has not begun, and WorkerUnavailableError is raised for what writes only while
+    # nothing was sent, so that another worker may always be asked.
+    def _on(self, worker: "_Worker", until: float | None) -> Pending[typing.Any]:
+        left = None if until is None else max(0.0, until - time.monotonic())
+        return worker.client().call(self._entry, self._payload, timeout=left, retries=self._retries)
 
 
 class _Worker:
-    def __init__(self, url: str, timeout: float | None) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url
-        self._timeout = timeout
         self._lock = threading.Lock()
         self._client: Client | None = None
         self.away_until = 0.0
@@ -73,11 +73,12 @@ class _Worker:
     def client(self) -> Client:
         with self._lock:
             if self._client is None:
-                self._client = Client(self._url, timeout=self._timeout)
+                self._client = Client(self._url)
             return self._client
 
-    def has_gone(self) -> None:
-        self.away_until = time.monotonic() + _AWAY_S
+    def note(self, error: BusyError | WorkerUnavailableError) -> None:
+        if isinstance(error, WorkerUnavailableError):
+            self.away_until = time.monotonic() + _AWAY_S
 
     def close(self) -> None:
         with self._lock:
@@ -86,15 +87,18 @@ class _Worker:
 
 
 class MoltPool:
-    """Calls go to its workers in turn; one that does not answer is asked last for a while.
+    """Calls go to its workers in turn: past those that are busy, and one that does not answer is
+    asked last for a while.
 
-    Workers are connected to when they are first needed.
+    Workers are connected to when they are first needed. A timeout, in seconds, is for the call as a
+    whole, however many workers are asked.
     """
 
     def __init__(self, urls: Sequence[str], *, timeout: float | None = None) -> None:
         if not urls:
             raise InvalidQueryError("a pool needs the URL of at least one worker")
-        self._workers = [_Worker(url, timeout) for url in urls]
+        self._workers = [_Worker(url) for url in urls]
+        self._timeout = timeout
         self._turns = itertools.count()
 
     def call(
@@ -115,6 +119,10 @@ class MoltPool:
         turn.sort(key=lambda worker: worker.away_until > now)
         for worker in turn:
             yield worker, worker is turn[-1]
+
+    def _until(self, timeout: float | None) -> float | None:
+        seconds = self._timeout if timeout is None else timeout
+        return None if seconds is None else time.monotonic() + seconds
 
     def close(self) -> None:
         """Closes the clients of all its workers."""

@@ -10,20 +10,24 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import molt_worker
-from client.tools import ENDLESS, SocketWorker, is_alive, until_gone, when_written
+from client.tools import ENDLESS, SocketWorker, is_alive, queued, until_gone, when_written
 from molt_worker import (
+    BusyError,
     ClosedError,
     DatabaseError,
     InvalidQueryError,
     MoltPool,
     WorkerUnavailableError,
 )
+from servers.processes import wait_until
 
 NAMES = ("a", "b", "c")
 
@@ -49,6 +53,7 @@ def pool(workers: list[SocketWorker]) -> Iterator[MoltPool]:
 
 
 WHO = {"sql": "select name from me"}
+ONE = {"sql": "select 1"}
 
 
 def who(pool: MoltPool) -> str:
@@ -63,8 +68,32 @@ async def test_many_tasks_are_spread(pool: MoltPool) -> None:
     async def ask() -> str:
         return str((await pool.call("db_query", WHO))["rows"][0][0])
 
-    found = await asyncio.gather(*(ask() for _ in range(300)))
-    assert Counter(found) == dict.fromkeys(NAMES, 100)
+    # As many as the workers have room for: none is busy.
+    found = await asyncio.gather(*(ask() for _ in range(180)))
+    assert Counter(found) == dict.fromkeys(NAMES, 60)
+
+
+def test_busy_workers_are_passed_by(tmp_path: Path) -> None:
+    endless = {"sql": ENDLESS}
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path}/x.db?mode=rwc"
+        busy, free = (
+            stack.enter_context(SocketWorker({"default": url}, "--max-queue=1")) for _ in range(2)
+        )
+        client = stack.enter_context(molt_worker.connect(busy.url(None)))
+        with ThreadPoolExecutor() as threads:
+            # Two run and one waits; more are refused.
+            held = [
+                threads.submit(lambda: client.call("db_query", endless, timeout=3.0).result())
+                for _ in range(3)
+            ]
+            wait_until(lambda: queued(client) == 1)
+            with MoltPool([busy.url(None)]) as alone, pytest.raises(BusyError):
+                alone.call("db_query", ONE).result()
+            with MoltPool([busy.url(None), free.url(None)]) as pool:
+                for _ in range(4):
+                    assert pool.call("db_query", ONE).result()["rows"] == [[1]]
+            assert all(isinstance(call.exception(), molt_worker.TimeoutError) for call in held)
 
 
 def test_a_worker_that_died_is_passed_over_and_found_again(
