@@ -14,6 +14,8 @@ from .models import Item
 
 FIELDS = ("id", "created_at", "status", "title", "score", "unread")
 LIMIT, LIMIT_MAX = 50, 500
+# Made once: each request adds its conditions.
+ITEMS = Item.objects.order_by("id").values(*FIELDS)
 
 
 class BadRequestError(Exception):
@@ -35,14 +37,14 @@ class Page:
         limit = _integer(asked.get("limit", str(LIMIT)), "limit")
         if not 1 <= limit <= LIMIT_MAX:
             raise BadRequestError(f"limit must be from 1 to {LIMIT_MAX}")
-        items = Item.objects.filter(user_id=user_id)
+        items = ITEMS.filter(user_id=user_id)
         if part := asked.get("q"):
             items = items.filter(title__icontains=part)
         if status := asked.get("status"):
             items = items.filter(status=status)
         if cursor := asked.get("cursor"):
             items = items.filter(id__gt=_after(cursor))
-        return cls(user_id, limit, items.order_by("id").values(*FIELDS)[:limit])
+        return cls(user_id, limit, items[:limit])
 
 
 def _integer(text: str, name: str) -> int:

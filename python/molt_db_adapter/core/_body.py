@@ -1,7 +1,12 @@
 """JSON bodies of parts that are rendered already and parts that are not."""
 
 import json
+import secrets
 import typing
+
+# Where something rendered belongs; no other string is the same.
+_PLACE = f"molt:{secrets.token_hex(16)}"
+_PLACE_AS_JSON = json.dumps(_PLACE)
 
 
 class Rendered(typing.Protocol):
@@ -13,20 +18,24 @@ class Rendered(typing.Protocol):
 
 
 def to_json(content: typing.Any, encoder: type[json.JSONEncoder]) -> bytes:
-    """What json.dumps(content, cls=encoder) gives, byte for byte.
-
-    `content`, or the values of a dict with strings as keys, may be Rendered.
-    """
+    """What json.dumps(content, cls=encoder) gives, byte for byte, where parts may be Rendered."""
     if is_rendered(content):
         return content.json()
-    if not isinstance(content, dict):
-        return json.dumps(content, cls=encoder).encode("ascii")
-    parts: list[bytes] = []
-    for key, value in typing.cast("dict[object, object]", content).items():
-        if not isinstance(key, str):
-            raise TypeError(f"keys must be strings, not {type(key).__name__}")
-        parts.append(json.dumps(key).encode("ascii") + b": " + to_json(value, encoder))
-    return b"{" + b", ".join(parts) + b"}"
+    rendered: list[bytes] = []
+    otherwise = encoder()
+
+    def default(value: typing.Any) -> typing.Any:
+        if not is_rendered(value):
+            return otherwise.default(value)
+        rendered.append(value.json())
+        return _PLACE
+
+    body = json.dumps(content, cls=encoder, default=default).encode("ascii")
+    between = body.split(_PLACE_AS_JSON.encode("ascii"))
+    parts = [between[0]]
+    for part, rest in zip(rendered, between[1:], strict=True):
+        parts += (part, rest)
+    return b"".join(parts)
 
 
 def is_rendered(value: object) -> typing.TypeGuard[Rendered]:

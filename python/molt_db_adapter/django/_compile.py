@@ -12,6 +12,8 @@ from django.db.models.query import ValuesIterable
 
 from molt_sql import Raw, raw
 
+from ._shapes import Params, Shapes, shape_of
+
 AnyQuerySet: typing.TypeAlias = typing.Any  # QuerySet: Django has no types of its own
 Converter = Callable[[typing.Any, typing.Any, typing.Any], typing.Any]
 
@@ -78,12 +80,42 @@ def values_queryset(queryset: AnyQuerySet) -> AnyQuerySet:
 def compile_queryset(queryset: AnyQuerySet) -> Compiled:
     """Django's own compiler makes the SQL. Precondition: its rows are dicts."""
     connection = connections[queryset.db]
-    query = queryset.query
-    compiler = query.get_compiler(using=queryset.db)
+    compiler = queryset.query.get_compiler(using=queryset.db)
     try:
-        sql, params = compiler.as_sql()
+        found = shape_of(compiler)
+        if found is None:
+            template, params = _compile_whole(compiler, connection)
+            return Compiled(template.bind(params), template.columns)
+        shape, params = found
+        known = _templates.get(connection, shape)
+        if known is not None:
+            return Compiled(known.bind(params), known.columns)
+        template, all_params = _compile_whole(compiler, connection)
+        if all_params == params:  # No others than the condition's.
+            _templates.put(connection, shape, template)
+        return Compiled(template.bind(all_params), template.columns)
     except EmptyResultSet:
         return Compiled(None, ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """A statement without its values."""
+
+    text: str
+    holes: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    def bind(self, params: Params) -> Raw:
+        return raw(self.text, **dict(zip(self.holes, params, strict=True)))
+
+
+_templates: Shapes[_Template] = Shapes()
+
+
+def _compile_whole(compiler: typing.Any, connection: typing.Any) -> tuple[_Template, Params]:
+    query = compiler.query
+    sql, params = compiler.as_sql()
     names: list[str] = list(
         query.selected or (*query.extra_select, *query.values_select, *query.annotation_select)
     )
@@ -97,20 +129,20 @@ def compile_queryset(queryset: AnyQuerySet) -> Compiled:
         _column(name, expression, converters.get(index), connection)
         for index, (name, (expression, _, _)) in enumerate(zip(names, select, strict=True))
     )
-    return Compiled(_statement(sql, params), columns)
+    text, holes = _text(sql, len(params))
+    return _Template(text, holes, columns), tuple(params)
 
 
-def _statement(sql: str, params: typing.Sequence[typing.Any]) -> Raw:
+def _text(sql: str, params: int) -> tuple[str, tuple[str, ...]]:
+    """As raw() takes it, and the names of its values."""
     # Django escapes "%" as "%%" wherever it is not a placeholder.
     parts = [part.replace("%s", "\0") for part in sql.split("%%")]
-    text = "%".join(parts).replace("{", "{{").replace("}", "}}")
-    pieces = text.split("\0")
-    if len(pieces) != len(params) + 1:
+    pieces = "%".join(parts).replace("{", "{{").replace("}", "}}").split("\0")
+    if len(pieces) != params + 1:
         raise NotOffloadableError("its SQL has other placeholders than %s")
-    names = [f"p{index}" for index in range(len(params))]
+    names = tuple(f"p{index}" for index in range(params))
     holes = [f"{{{name}}}" for name in names]
-    whole = "".join(piece + hole for piece, hole in zip(pieces, [*holes, ""], strict=True))
-    return raw(whole, **dict(zip(names, params, strict=True)))
+    return "".join(piece + hole for piece, hole in zip(pieces, [*holes, ""], strict=True)), names
 
 
 def _column(

@@ -50,8 +50,13 @@ class Offloaded:
     """Not yet run: `.fetch()` runs it on this thread, `await` on the event loop."""
 
     def __init__(self, queryset: AnyQuerySet, using: str) -> None:
-        self._queryset = values_queryset(queryset._chain()) if _has_dicts(queryset) else queryset
         self._settings = molt_settings(using)
+        self._refusal: NotOffloadableError | None = None
+        self._queryset = queryset
+        try:
+            self._queryset = values_queryset(queryset)
+        except NotOffloadableError as refusal:
+            self._refusal = refusal
 
     def fetch(self) -> Rows:
         """The rows."""
@@ -113,8 +118,8 @@ class Offloaded:
 
     def _check_offloadable(self) -> None:
         using = self._queryset.db
-        if not _has_dicts(self._queryset):
-            raise NotOffloadableError("only values() and querysets of models are offloaded")
+        if self._refusal is not None:
+            raise self._refusal
         if using != self._settings.database:
             raise NotOffloadableError(f'it is for the database "{using}"')
         # It may see what the transaction has written and nobody else does yet.
@@ -125,7 +130,7 @@ class Offloaded:
         return Rows(self._queryset.db, compiled, result)
 
     def _inline(self) -> Rows:
-        return Rows.of_dicts(self._queryset.db, list(self._queryset))
+        return Rows.of_dicts(self._queryset.db, list(self._queryset.all()))
 
     def _check_fallback(self, error: MoltError | NotOffloadableError) -> None:
         """Raises it if Django's connection is not to take over."""
@@ -136,14 +141,6 @@ class Offloaded:
         if not allowed or isinstance(error, (InvalidQueryError, UnsupportedError, CancelledError)):
             raise error
         _tell_once(error)
-
-
-def _has_dicts(queryset: AnyQuerySet) -> bool:
-    try:
-        values_queryset(queryset)
-    except NotOffloadableError:
-        return False
-    return True
 
 
 def _tell_once(error: MoltError) -> None:

@@ -6,6 +6,9 @@ from django.db import models
 class Keeper(models.Model):
     name = models.CharField(max_length=50)
 
+    class Meta:
+        ordering = ("name",)
+
 
 class Animal(models.Model):
     keeper = models.ForeignKey(Keeper, on_delete=models.CASCADE, null=True)
