@@ -29,7 +29,7 @@ from harness import Case, Contestant, Goal, Op, Options
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parent / "examples" / "django"
-ITEMS, USERS = 20_000, 20
+ITEMS, USERS = 200_000, 200
 WEB_PROCESSES, CONNECTIONS = 2, 4
 ROUND_S, ROUND_QUICK_S = 3, 1
 ROUNDS = 5

@@ -7,6 +7,7 @@ namespace molt::wire {
 
 namespace {
 
+constexpr std::size_t kFirstRead = std::size_t{4} << 10;
 constexpr std::size_t kSmallRead = std::size_t{64} << 10;
 constexpr std::size_t kLargeRead = std::size_t{1} << 20;
 
@@ -18,6 +19,8 @@ void SetFrameLength(std::string& out, std::size_t at) {
     out[at + i] = static_cast<char>(length >> (8 * i) & 0xFF);
   }
 }
+
+FrameReader::FrameReader() : small_read_(kFirstRead) {}
 
 std::optional<std::size_t> FrameReader::Promised() const {
   if (end_ - begin_ < kFrameHeaderBytes) return std::nullopt;
@@ -42,14 +45,20 @@ char* FrameReader::Reserve(std::size_t size) {
       buffer_.shrink_to_fit();
     }
   }
+  reserved_ = size;
   return buffer_.data() + end_;
+}
+
+void FrameReader::Commit(std::size_t size) {
+  end_ += size;
+  if (size == reserved_) small_read_ = std::min(2 * small_read_, kSmallRead);
 }
 
 std::size_t FrameReader::SuggestedRead() const {
   const auto promised = Promised();
-  if (!promised) return kSmallRead;
+  if (!promised) return small_read_;
   const std::size_t missing = *promised + kFrameHeaderBytes - std::min(end_ - begin_, *promised);
-  return std::clamp(missing, kSmallRead, kLargeRead);
+  return std::clamp(missing, small_read_, kLargeRead);
 }
 
 Result<std::optional<std::string_view>> FrameReader::Next() {

@@ -22,10 +22,13 @@ void SetFrameLength(std::string& out, std::size_t at);
 // length promises.
 class FrameReader {
  public:
+  FrameReader();
+
   // Room for `size` more bytes; Commit() says how many of them were filled.
   char* Reserve(std::size_t size);
-  void Commit(std::size_t size) { end_ += size; }
-  // How many bytes are worth reading at once: the rest of a large frame, or a few small ones.
+  void Commit(std::size_t size);
+  // How many bytes are worth reading at once: the rest of a large frame, or as many small ones as
+  // have come at once before, so that who sends little is kept little room for.
   [[nodiscard]] std::size_t SuggestedRead() const;
 
   // The next frame's bytes, valid until Reserve(); nothing if it is not yet complete. InvalidQuery
@@ -40,6 +43,8 @@ class FrameReader {
   std::string buffer_;
   std::size_t begin_ = 0;  // of the bytes not yet given out
   std::size_t end_ = 0;    // of the bytes that have come
+  std::size_t reserved_ = 0;
+  std::size_t small_read_;
 };
 
 }  // namespace molt::wire

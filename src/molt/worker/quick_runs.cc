@@ -33,13 +33,13 @@ QuickRuns::~QuickRuns() {
 }
 
 asio::awaitable<void> QuickRuns::Run(std::function<void()> work) {
-  if (!collects_) {
-    work();
-    co_return;
-  }
   std::exception_ptr failure;
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
       [&](auto handler) {
+        // Posted twice: replies that wait to leave are before it then.
+        if (collected_.empty()) {
+          reactor_.Post([this] { reactor_.Post([this] { RunBatch(); }); });
+        }
         auto resume = std::make_shared<decltype(handler)>(std::move(handler));
         collected_.push_back({[&work, &failure] {
                                 try {
@@ -54,8 +54,7 @@ asio::awaitable<void> QuickRuns::Run(std::function<void()> work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-void QuickRuns::EndBatch() {
-  collects_ = false;
+void QuickRuns::RunBatch() {
   const auto batch = std::make_shared<Batch>();
   batch->items.swap(collected_);
   if (may_help_ && batch->items.size() > 1) CallHelper(batch);

@@ -1,4 +1,4 @@
-// Quick database work of requests that were read together, done on two threads at once.
+// Quick database work of requests that came together, done on two threads at once.
 #pragma once
 
 #include <atomic>
@@ -11,26 +11,25 @@
 
 #include <asio/awaitable.hpp>
 
+#include "molt/base/reactor.h"
+
 namespace molt::worker {
 
-// Used on the server's thread. Work that is begun while requests are handled is put together, and
-// done when they all were looked at: the server's thread and one helper take from the same list,
-// and no request goes on before the last piece is done. So a single client's requests keep two
-// cores busy, without a thread to wake for each.
+// Used on the reactor's thread. Work that is begun in one round of the reactor is put together, of
+// whichever clients, and done when all that is ready was looked at and all replies that are ready
+// have left: the reactor's thread and one helper take from the same list, and no request goes on
+// before the last piece is done. So requests that come together keep two cores busy, without a
+// thread to wake for each.
 class QuickRuns {
  public:
-  explicit QuickRuns(bool may_help) : may_help_(may_help) {}
+  QuickRuns(Reactor& reactor, bool may_help) : reactor_(reactor), may_help_(may_help) {}
   ~QuickRuns();
   QuickRuns(const QuickRuns&) = delete;
   QuickRuns& operator=(const QuickRuns&) = delete;
 
-  // Returns when `work` is done, on the server's thread. `work` may run on the helper's; what it
+  // Returns when `work` is done, on the reactor's thread. `work` may run on the helper's; what it
   // throws is thrown here. It takes no longer than a trial (engine::DatabaseOptions).
   asio::awaitable<void> Run(std::function<void()> work);
-
-  // Between these two Run() puts together. Not nested.
-  void BeginBatch() { collects_ = true; }
-  void EndBatch();
 
  private:
   struct Item {
@@ -45,11 +44,12 @@ class QuickRuns {
     void Work();
   };
 
+  void RunBatch();
   void CallHelper(std::shared_ptr<Batch> batch);
   void Help();
 
+  Reactor& reactor_;
   const bool may_help_;
-  bool collects_ = false;
   std::vector<Item> collected_;
   std::mutex mutex_;              // guards the next one
   std::shared_ptr<Batch> batch_;  // for the helper

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 #include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/execution_context.hpp>
 
 #include "molt/base/inline_executor.h"
@@ -37,40 +38,56 @@ class QuickRunsTest : public testing::Test {
     co_return 0;
   }
 
+  Reactor reactor_;
   asio::execution_context context_;
   std::vector<std::string> ends_;
   std::vector<std::thread::id> resumed_on_;
 };
 
-TEST_F(QuickRunsTest, WorkAloneIsDoneAtOnce) {
-  QuickRuns runs(true);
-  bool is_done = false;
-  Start(runs, [&] { is_done = true; });
-  EXPECT_TRUE(is_done);
-  EXPECT_EQ(ends_, std::vector<std::string>{"done"});
+TEST_F(QuickRunsTest, NothingIsDoneBeforeAllThatIsReadyWasLookedAt) {
+  QuickRuns runs(reactor_, true);
+  int done = 0;
+  reactor_.Post([&] {
+    Start(runs, [&] { ++done; });
+    // As replies that are ready, they come first.
+    reactor_.Post([&] { EXPECT_EQ(done, 0); });
+  });
+  reactor_.Post([&] {
+    Start(runs, [&] { ++done; });
+    EXPECT_EQ(done, 0);
+    EXPECT_EQ(ends_, (std::vector<std::string>{"", ""}));
+  });
+  reactor_.Poll();
+  EXPECT_EQ(done, 2);
+  EXPECT_EQ(ends_, (std::vector<std::string>{"done", "done"}));
 }
 
-TEST_F(QuickRunsTest, NothingGoesOnBeforeTheBatchEnds) {
-  QuickRuns runs(true);
-  runs.BeginBatch();
-  Start(runs, [] {});
-  Start(runs, [] {});
-  EXPECT_EQ(ends_, (std::vector<std::string>{"", ""}));
-  runs.EndBatch();
-  EXPECT_EQ(ends_, (std::vector<std::string>{"done", "done"}));
+TEST_F(QuickRunsTest, WhatWorkLeadsToIsDoneInTheSameRound) {
+  QuickRuns runs(reactor_, true);
+  bool is_done = false;
+  asio::co_spawn(
+      InlineExecutor(context_),
+      [&]() -> asio::awaitable<void> {
+        const std::function<void()> first = [] {};
+        co_await runs.Run(first);
+        const std::function<void()> second = [&] { is_done = true; };
+        co_await runs.Run(second);
+      },
+      asio::detached);
+  reactor_.Poll();
+  EXPECT_TRUE(is_done);
 }
 
 TEST_F(QuickRunsTest, EveryPieceIsDoneOnceAndGoesOnHere) {
   for (const bool may_help : {false, true}) {
-    QuickRuns runs(may_help);
+    QuickRuns runs(reactor_, may_help);
     for (int batch = 0; batch < 200; ++batch) {
       const int pieces = batch % 40;
       std::vector<std::atomic<int>> times(static_cast<std::size_t>(pieces));
       ends_.clear();
       resumed_on_.clear();
-      runs.BeginBatch();
       for (auto& count : times) Start(runs, [&count] { ++count; });
-      runs.EndBatch();
+      reactor_.Poll();
       for (const auto& count : times) EXPECT_EQ(count, 1);
       EXPECT_EQ(ends_, std::vector<std::string>(times.size(), "done"));
       for (const std::thread::id thread : resumed_on_) {
@@ -81,11 +98,10 @@ TEST_F(QuickRunsTest, EveryPieceIsDoneOnceAndGoesOnHere) {
 }
 
 TEST_F(QuickRunsTest, TheHelperTakesWhatTheServersThreadIsTooBusyFor) {
-  QuickRuns runs(true);
+  QuickRuns runs(reactor_, true);
   std::atomic<bool> second_runs = false;
   std::thread::id first_thread;
   std::thread::id second_thread;
-  runs.BeginBatch();
   // Whoever takes the first piece is held up until somebody else takes the second.
   Start(runs, [&] {
     first_thread = std::this_thread::get_id();
@@ -95,17 +111,16 @@ TEST_F(QuickRunsTest, TheHelperTakesWhatTheServersThreadIsTooBusyFor) {
     second_thread = std::this_thread::get_id();
     second_runs = true;
   });
-  runs.EndBatch();
+  reactor_.Poll();
   EXPECT_NE(first_thread, second_thread);
 }
 
 TEST_F(QuickRunsTest, WhatWorkThrowsIsThrownWhereItIsAwaited) {
-  QuickRuns runs(true);
-  runs.BeginBatch();
+  QuickRuns runs(reactor_, true);
   Start(runs, [] {});
   Start(runs, [] { throw std::runtime_error("failed"); });
   Start(runs, [] {});
-  runs.EndBatch();
+  reactor_.Poll();
   EXPECT_EQ(ends_, (std::vector<std::string>{"done", "failed", "done"}));
 }
 

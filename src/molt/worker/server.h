@@ -87,7 +87,7 @@ class Server {
   const std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
   asio::execution_context inline_context_;
   WaitingRoom room_;
-  QuickRuns quick_runs_{std::thread::hardware_concurrency() > 1};
+  QuickRuns quick_runs_{reactor_, std::thread::hardware_concurrency() > 1};
   Counters counters_;
   std::set<std::shared_ptr<Session>> sessions_;
   engine::LazyThreads retiring_;

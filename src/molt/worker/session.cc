@@ -67,8 +67,7 @@ asio::awaitable<void> Session::Read(std::shared_ptr<Session> self) {
     const CancelToken stop = reading_.Token();
     if (output_.unread() > kOutputBytesMax) {
       [[maybe_unused]] const Status read = co_await WaitForRoom(none, stop);
-      // What had come before then.
-      if (reads_) HandleFrames();
+      HandleFrames();  // what had come before then
       continue;
     }
     if (co_await WaitForFd(&server_.reactor(), in_, Interest::kRead, none, stop) ==
@@ -91,31 +90,17 @@ asio::awaitable<void> Session::Read(std::shared_ptr<Session> self) {
 }
 
 void Session::HandleFrames() {
-  bool is_full = false;
-  do {
-    is_handling_ = true;
-    server_.quick_runs().BeginBatch();
-    is_full = HandleSome();
-    server_.quick_runs().EndBatch();
-    is_handling_ = false;
-    Flush();
-  } while (is_full && reads_ && output_.unread() <= kOutputBytesMax);
-}
-
-// Whether it stopped because the client has so much to read.
-bool Session::HandleSome() {
-  while (output_.unread() <= kOutputBytesMax) {
+  while (reads_ && output_.unread() <= kOutputBytesMax) {
     auto frame = reader_.Next();
     if (!frame) {
       Refuse(0, frame.error(), {}, wire::WireFormat::kMsgPack, server_.counters().other);
       CancelAll();
       reads_ = false;
-      return false;
+      return;
     }
-    if (!*frame) return false;
+    if (!*frame) return;
     Handle(**frame);
   }
-  return true;
 }
 
 void Session::Handle(std::string_view body) {

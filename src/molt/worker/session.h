@@ -39,7 +39,6 @@ class Session final : public PartSink, public std::enable_shared_from_this<Sessi
   asio::awaitable<void> Write(std::shared_ptr<Session> self);
   // What `read` has filled, as far as the client reads its replies.
   void HandleFrames();
-  bool HandleSome();
   void Handle(std::string_view body);
   bool HandleControl(const wire::Request& request, wire::WireFormat format);
   void Cancel(const wire::Request& request, wire::WireFormat format);
@@ -53,6 +52,8 @@ class Session final : public PartSink, public std::enable_shared_from_this<Sessi
   void Append(const wire::Response& response, wire::WireFormat format);
   void Refuse(std::uint64_t id, const Error& error, const std::string& entry,
               wire::WireFormat format, EntryCounters& counters);
+  // When all that is ready was looked at: answers to what came together go out together.
+  void FlushSoon();
   void Flush();
   // After the end of the input: waits for what is under way, for a while.
   asio::awaitable<void> Linger(std::shared_ptr<Session> self);
@@ -70,7 +71,7 @@ class Session final : public PartSink, public std::enable_shared_from_this<Sessi
   const std::shared_ptr<ReplyBudget> budget_;
   Output output_;
   bool is_writing_ = false;  // a coroutine waits until more can be written
-  bool is_handling_ = false;
+  bool flushes_soon_ = false;
   bool reads_ = true;
   bool is_closed_ = false;
   CancelSource reading_;                          // ends the wait for more input

@@ -41,8 +41,17 @@ void Session::Append(const wire::Response& response, wire::WireFormat format) {
   wire::WriteResponse(response, format,
                       output_.Room(kEnvelopeBytes + (is_json ? payload / 3 * 4 : payload)));
   output_.Appended();
-  // Answers to what came together go out together.
-  if (!is_handling_) Flush();
+  FlushSoon();
+}
+
+void Session::FlushSoon() {
+  if (flushes_soon_) return;
+  flushes_soon_ = true;
+  server_.reactor().Post([self = shared_from_this()] {
+    self->flushes_soon_ = false;
+    self->Flush();
+    self->CloseIfDone();
+  });
 }
 
 Async<void> Session::WaitForRoom(Deadline deadline, CancelToken cancel) {

@@ -118,6 +118,9 @@ Result<DatabaseHandle> OpenHandle(const Location& location, OpenAs as, Guard& gu
     }
     return Fail(DescribeFailure(opened, read, guard));
   }
+  // Of pages that were read, this many KiB are kept, which take memory only then. With SQLite's own
+  // 2,000 a list over a file of 7 MB reads most of its pages anew each time.
+  sqlite3_exec(opened, "PRAGMA cache_size = -16384", nullptr, nullptr, nullptr);
   return db;
 }
 
