@@ -9,6 +9,18 @@
 
 namespace molt::wire {
 
+// Of the database that a request used.
+struct DatabaseMetrics {
+  std::string alias;
+  std::string tag;
+  std::string_view result_format;  // a literal
+  std::int64_t row_count = 0;
+  std::int64_t bytes_in = 0;   // of SQL and values
+  std::int64_t bytes_out = 0;  // of the result
+  std::optional<std::int64_t> rows_affected;
+  std::optional<std::int64_t> last_insert_id;
+};
+
 struct Metrics {
   std::int64_t queue_us = 0;    // in the worker's queue
   std::int64_t handler_us = 0;  // from the moment the request was read
@@ -19,17 +31,7 @@ struct Metrics {
   std::int64_t pool_idle = 0;
   std::int64_t payload_bytes = 0;  // of the reply
 
-  struct Database {
-    std::string alias;
-    std::string tag;
-    std::string_view result_format;  // a literal
-    std::int64_t row_count = 0;
-    std::int64_t bytes_in = 0;   // of SQL and values
-    std::int64_t bytes_out = 0;  // of the result
-    std::optional<std::int64_t> rows_affected;
-    std::optional<std::int64_t> last_insert_id;
-  };
-  std::optional<Database> database;  // of entries that use one
+  std::optional<DatabaseMetrics> database;  // of entries that use one
 
   // Calls `number(name, value)` and `text(name, value)` for each, in the order they are written.
   template <class Number, class Text>

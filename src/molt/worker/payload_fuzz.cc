@@ -46,7 +46,8 @@ class Worker {
  private:
   Offer::Aliases AliasesOf() {
     Offer::Aliases made;
-    for (const auto& [name, dialect] : {std::pair{"default", "sqlite"}, std::pair{"pg", "postgres"}}) {
+    for (const auto& [name, dialect] :
+         {std::pair{"default", "sqlite"}, std::pair{"pg", "postgres"}}) {
       AliasOptions options;
       options.name = name;
       options.pool = std::make_shared<NoPool>(dialect);
@@ -73,7 +74,8 @@ void TryPayload(const Result<types::Document>& payload) {
   if (!IsRead(payload)) return;
   const auto input = ReadQueryInput(*payload, worker.offer());
   if (!IsRead(input)) return;
-  if (input->alias == nullptr || input->spec.rows_max < 0 || input->spec.batch_rows < 0) std::abort();
+  if (input->alias == nullptr || input->spec.rows_max < 0 || input->spec.batch_rows < 0)
+    std::abort();
 }
 
 // Statement and names, with NUL between them.

@@ -58,7 +58,7 @@ bool ReplyBudget::TryTake(Share& share, std::size_t size) {
 
 Async<void> ReplyBudget::Take(std::shared_ptr<Share> share, std::size_t size, Deadline deadline,
                               CancelToken cancel) {
-  const auto waiter = std::make_shared<Waiter>(*share, size);
+  const auto waiter = std::make_shared<Waiter>(Waiter{*share, size});
   waiting_.push_back(waiter);
   // Before Serve looks: who gives back from now on calls it again.
   is_waited_for_ = true;

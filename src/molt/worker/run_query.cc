@@ -102,8 +102,8 @@ engine::RequestContext ContextOn(const Call& call, const Alias& alias) {
   return context;
 }
 
-wire::Metrics::Database& DatabaseMetrics(Call& call, const QueryInput& input) {
-  wire::Metrics::Database& metrics = call.metrics.database.emplace();
+wire::DatabaseMetrics& MetricsOf(Call& call, const QueryInput& input) {
+  wire::DatabaseMetrics& metrics = call.metrics.database.emplace();
   metrics.alias = input.alias->options.name;
   metrics.tag = input.tag;
   metrics.result_format = codec::ResultFormatName(input.spec.format);
@@ -141,7 +141,7 @@ Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Sourc
 Async<Answer> AnswerQuery(CallPtr call, QueryInput input) {
   Answer answer;
   answer.codec = CodecOf(input.spec.format);
-  wire::Metrics::Database& metrics = DatabaseMetrics(*call, input);
+  wire::DatabaseMetrics& metrics = MetricsOf(*call, input);
   std::int64_t rows = 0;
   if (call->IsStreamed()) {
     MOLT_CO_ASSIGN(rows, co_await StreamRows(call, input, answer.payload));

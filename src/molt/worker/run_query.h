@@ -27,6 +27,6 @@ engine::RequestContext ContextOn(const Call& call, const Alias& alias);
 
 // What the reply will say of the pool, and of the query.
 void CountPool(Call& call, const Alias& alias);
-wire::Metrics::Database& DatabaseMetrics(Call& call, const QueryInput& input);
+wire::DatabaseMetrics& MetricsOf(Call& call, const QueryInput& input);
 
 }  // namespace molt::worker

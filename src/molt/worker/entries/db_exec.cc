@@ -41,7 +41,7 @@ Async<Answer> RunDbExec(CallPtr call) {
       input.spec.format != codec::ResultFormat::kMsgPack) {
     co_return InvalidQuery("\"result_format\" of db_exec must be json or msgpack");
   }
-  wire::Metrics::Database& metrics = DatabaseMetrics(*call, input);
+  wire::DatabaseMetrics& metrics = MetricsOf(*call, input);
 
   const engine::RequestContext context = ContextOn(*call, alias);
   MOLT_CO_ASSIGN(auto request, MakeRequest(alias, payload, input, context));

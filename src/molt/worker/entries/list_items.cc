@@ -260,7 +260,7 @@ Async<Answer> RunListItems(CallPtr call) {
   };
   MOLT_CO_ASSIGN(engine::Encoded encoded, co_await RunEncoded(call, *alias, source, make));
   answer.payload = std::move(encoded.bytes);
-  wire::Metrics::Database& metrics = call->metrics.database.emplace();
+  wire::DatabaseMetrics& metrics = call->metrics.database.emplace();
   metrics.alias = alias->options.name;
   metrics.tag = call->request.entry;
   metrics.result_format = is_json ? "json" : "msgpack";
