@@ -8,7 +8,6 @@ import resource
 import shutil
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,8 @@ from pathlib import Path
 from socket import AF_UNIX, socket
 
 from pg_floor import NotBuiltError
+
+from molt_sql._worker import worker_binary
 
 ROOT = Path(__file__).parent.parent
 STARTS_WITHIN_S = 15
@@ -111,8 +112,7 @@ def _end(process: subprocess.Popen[bytes]) -> int:
 
 
 def _binary() -> str:
-    """That of $MOLT_WORKER_BINARY, or the one beside this Python, where `make setup` links it."""
-    named = os.environ.get("MOLT_WORKER_BINARY") or str(Path(sys.executable).parent / "molt-worker")
+    named = worker_binary()
     found = shutil.which(named)
     if found is None:
         raise NotBuiltError(f"there is no worker at {named}; make setup builds it")

@@ -18,11 +18,11 @@ from rich.console import Console
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-# E402: the demo is run by its path, so the checkout must be on sys.path before these.
-from examples.demo import queries, web  # noqa: E402
-from examples.demo.load import make_database, make_postgres  # noqa: E402
+# The demo is run by its path, so the checkout must be on sys.path before these.
+from examples.demo import queries, web  # noqa: E402 (after sys.path)
+from examples.demo.load import make_database, make_postgres  # noqa: E402 (after sys.path)
 
-from molt_sql import Database, Query, connect  # noqa: E402
+from molt_sql import Database, Query, connect  # noqa: E402 (after sys.path)
 
 QUERIES: dict[str, Callable[[], Query]] = {
     "Filter, select, limit": queries.brass_parts,

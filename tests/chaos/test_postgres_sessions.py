@@ -15,6 +15,7 @@ import pytest
 import molt_sql
 from chaos.tools import Watcher, assert_serves, opened, pids, right, until, value
 from molt_sql import Database, MoltError, raw
+from servers import forks
 from servers.fixtures import PostgresDatabase
 
 # What shows a session's state; each is the same for a session that is new.
@@ -143,7 +144,9 @@ def test_a_read_leaves_nothing_either(one: Database, watcher: Watcher) -> None:
 
 # -- Forks -----------------------------------------------------------------------------------------
 
-SETUP = """
+SETUP = (
+    forks.SETUP
+    + """
 import asyncio, os, signal, sys, threading, time
 import molt_sql
 from molt_sql import MoltError, connect, raw
@@ -154,25 +157,9 @@ def value(db, sql="select 7"):
 def pid(db):
     return value(db, "select pg_backend_pid()")
 
-def in_child(work):
-    "Runs work in a forked child, which is ended after a while; its exit code."
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            signal.alarm(20)
-            work()
-            code = 0
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
 db = connect(sys.argv[1], max_connections=3, max_wait=10)
 """
+)
 
 FORKS = {
     "while idle": """

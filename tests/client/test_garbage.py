@@ -167,16 +167,17 @@ def test_the_columns_of_a_worker_are_read(worker: SocketWorker) -> None:
     assert len(rows) == 7
 
 
+def in_turn(payloads: list[bytes]) -> Callable[[Request], bytes]:
+    """Answers each request with the next."""
+    answers = iter(payloads)
+    return lambda request: reply(request, next(answers), seq=0, more=False)
+
+
 def test_columns_cut_anywhere_are_an_error(worker: SocketWorker) -> None:
     whole = columns_of(worker, SQL)
     payloads = [whole[:size] for size in range(1, len(whole))]
-    answers = iter(payloads)
-
-    def answer(request: Request) -> bytes:
-        return reply(request, next(answers), seq=0, more=False)
-
     whole_parts = 0
-    with FakeWorker(answer) as fake, connect(fake.url) as db:
+    with FakeWorker(in_turn(payloads)) as fake, connect(fake.url) as db:
         for _ in payloads:
             try:
                 found = raw("select x").on(db).fetch_all(timeout=20).result()
@@ -202,13 +203,8 @@ def test_columns_with_any_bytes_changed_are_a_result_or_an_error(worker: SocketW
         for _ in range(chance.randrange(2, 6)):
             changed[chance.randrange(len(changed))] = chance.randrange(256)
         payloads.append(bytes(changed))
-    answers = iter(payloads)
-
-    def answer(request: Request) -> bytes:
-        return reply(request, next(answers), seq=0, more=False)
-
     errors = 0
-    with FakeWorker(answer) as fake, connect(fake.url) as db:
+    with FakeWorker(in_turn(payloads)) as fake, connect(fake.url) as db:
         for _ in payloads:
             try:
                 found = raw("select x").on(db).fetch_all(timeout=20).result()

@@ -8,34 +8,22 @@ from pathlib import Path
 
 import pytest
 
-SETUP = """
+from servers import forks
+
+SETUP = (
+    forks.SETUP
+    + """
 import asyncio, multiprocessing, os, signal, sys, threading
 from molt_sql import ClosedError, connect, raw, table
 
 def value(db, sql="select count(*) from t"):
     return raw(sql).on(db).fetch_value().result()
 
-def in_child(work):
-    "Runs work in a forked child; its exit code. The child is ended after a while."
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            signal.alarm(20)
-            work()
-            code = 0
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
 db = connect(f"sqlite:///{sys.argv[1]}?mode=rwc")
 raw("create table t (n integer)").on(db).execute().result()
 db.insert("t", [(n,) for n in range(100)]).result()
 """
+)
 
 
 def run(path: Path, code: str) -> None:
