@@ -14,9 +14,8 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.query import Query
 from django.test.signals import setting_changed
 
-_MAX = (
-    256  # Shapes have their LIMIT and OFFSET in them: more than a site has, unless pages are many.
-)
+# Shapes have their LIMIT and OFFSET in them: more than a site has, unless pages are many.
+_MAX = 256
 
 Params = tuple[typing.Any, ...]
 Shape = tuple[typing.Any, ...]

@@ -9,14 +9,22 @@ namespace molt::worker {
 
 namespace {
 
+// clang-format off: a line for each
 constexpr std::array kEntries = {
-    Entry{"health", RunHealth, false, true},   Entry{"__hello__", RunHello, false, true},
-    Entry{"db_query", RunDbQuery, true},       Entry{"db_exec", RunDbExec, true},
-    Entry{"db_batch", RunDbBatch, true},       Entry{"db_tables", RunDbTables, true},
-    Entry{"db_describe", RunDbDescribe, true}, Entry{"db_explain", RunDbExplain, true},
-    Entry{"list_items", RunListItems},         Entry{"compute", RunCompute},
+    Entry{"health", RunHealth, false, true},
+    Entry{"__hello__", RunHello, false, true},
+    Entry{"db_query", RunDbQuery, true},
+    Entry{"db_exec", RunDbExec, true},
+    Entry{"db_batch", RunDbBatch, true},
+    Entry{"db_tables", RunDbTables, true},
+    Entry{"db_describe", RunDbDescribe, true},
+    Entry{"db_explain", RunDbExplain, true},
+    Entry{"list_items", RunListItems},
+    Entry{"compute", RunCompute},
     Entry{"offload_table", RunOffloadTable},
 };
+// clang-format on
+
 // What a frame can hold may be a payload.
 constexpr types::DocumentLimits kPayloadLimits{.size_bytes_max = wire::kFrameBytesMax};
 
@@ -28,9 +36,9 @@ std::span<const Entry> BuiltInEntries() { return kEntries; }
 
 const Entry& NamedQueryEntry() { return kNamedQuery; }
 
-Result<types::Document> ReadPayload(const Call& call) {
-  const wire::Request& request = call.request;
-  if (request.payload.empty()) return types::Document(types::Document::Map());
+namespace {
+
+Result<types::Document> Decode(const wire::Request& request) {
   switch (request.codec) {
     case wire::PayloadCodec::kMsgPack:
       return types::ParseMsgPack(request.payload, kPayloadLimits);
@@ -40,6 +48,15 @@ Result<types::Document> ReadPayload(const Call& call) {
       return InvalidQuery("the payload of " + request.entry + " must be msgpack or json, not " +
                           std::string(wire::PayloadCodecName(request.codec)));
   }
+}
+
+}  // namespace
+
+Result<types::Document> ReadPayload(const Call& call) {
+  if (call.request.payload.empty()) return types::Document(types::Document::Map());
+  MOLT_ASSIGN(types::Document payload, Decode(call.request));
+  if (payload.AsMap() == nullptr) return InvalidQuery("the payload must be a map");
+  return payload;
 }
 
 wire::PayloadCodec AnswerCodec(const Call& call) {

@@ -37,7 +37,7 @@ Async<Answer> RunListItems(CallPtr call);
 Async<Answer> RunCompute(CallPtr call);
 Async<Answer> RunOffloadTable(CallPtr call);
 
-// The payload, by the request's codec. An empty one is an empty map.
+// The payload, by the request's codec: a map. An empty one is an empty map.
 [[nodiscard]] Result<types::Document> ReadPayload(const Call& call);
 // In the codec that the manifest names for the entry, else in the request's own; a request whose
 // codec is neither JSON nor MsgPack is answered on the wire's.

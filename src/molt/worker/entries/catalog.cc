@@ -15,7 +15,6 @@ namespace {
 using types::Document;
 
 Result<Alias*> AliasOf(const Document& payload, const Offer& offer) {
-  if (payload.AsMap() == nullptr) return InvalidQuery("the payload must be a map");
   MOLT_ASSIGN(auto name, Text(payload, "db_alias"));
   return offer.FindAlias(name.value_or("default"));
 }
