@@ -58,6 +58,7 @@ class ArrowIpcEncoder final : public Encoder {
   }
 
   [[nodiscard]] std::size_t size() const override { return held_bytes_ + out_.size(); }
+  [[nodiscard]] std::string Take() override { return std::exchange(out_, {}); }
 
  private:
   // Writes the schema first, if it is not yet written.
@@ -114,6 +115,7 @@ class ArrowIpcEncoder final : public Encoder {
   const types::ArrowForm form_;
   std::vector<RecordBatchPtr> held_;
   std::size_t held_bytes_ = 0;
+  std::string out_;
   nanoarrow::UniqueSchema schema_;
   nanoarrow::UniqueArrayView view_;
   nanoarrow::ipc::UniqueWriter writer_;

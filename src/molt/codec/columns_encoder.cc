@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "molt/codec/columns_format.h"
 #include "molt/codec/row_encoder.h"
 
@@ -55,8 +57,11 @@ class ColumnsEncoder final : public Encoder {
     return {};
   }
   Status Finish() override { return {}; }
+  [[nodiscard]] std::size_t size() const override { return out_.size(); }
+  [[nodiscard]] std::string Take() override { return std::exchange(out_, {}); }
 
  private:
+  std::string out_;
   bool has_begun_ = false;
 };
 

@@ -14,7 +14,7 @@ namespace {
 using types::TypeId;
 
 // In quotes if it must be; an empty text too, since nothing at all is NULL.
-void AppendField(std::string_view text, std::string& out) {
+void AppendField(std::string_view text, types::ByteOut& out) {
   if (!text.empty() && text.find_first_of("\",\r\n") == std::string_view::npos) {
     out += text;
     return;
@@ -29,7 +29,7 @@ void AppendField(std::string_view text, std::string& out) {
 
 // Text as it is, bytes as hexadecimal digits after \x, ranges as engines print them, and all else
 // as JSON has it, without the quotes of a string.
-void AppendValue(const types::Value& value, std::string& out) {
+void AppendValue(const types::Value& value, types::ByteOut& out) {
   if (types::IsNull(value)) return;
   if (const auto* text = std::get_if<std::string>(&value)) return AppendField(*text, out);
   if (const auto* bytes = std::get_if<types::Bytes>(&value)) {
@@ -44,18 +44,18 @@ void AppendValue(const types::Value& value, std::string& out) {
       range != nullptr && types::IsTextRange(*range)) {
     return AppendField(types::FormatRange(*range), out);
   }
-  std::string json;
+  types::ByteOut json;
   AppendJsonValue(value, json);
   // A number that is none is worth telling here, where there is no null to confuse it with.
-  if (const auto* number = std::get_if<double>(&value); number != nullptr && json == "null") {
-    json = *number != *number ? "NaN" : *number > 0 ? "Infinity" : "-Infinity";
+  std::string_view text = json.view();
+  if (const auto* number = std::get_if<double>(&value); number != nullptr && text == "null") {
+    text = *number != *number ? "NaN" : *number > 0 ? "Infinity" : "-Infinity";
   }
-  std::string_view text = json;
   if (text.starts_with('"')) text = text.substr(1, text.size() - 2);
   AppendField(text, out);
 }
 
-void AppendCell(const types::Column& column, std::int64_t row, std::string& out) {
+void AppendCell(const types::Column& column, std::int64_t row, types::ByteOut& out) {
   if (column.IsNull(row)) return;
   if (!column.IsMixed()) {
     const TypeId id = column.type.id;

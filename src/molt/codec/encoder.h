@@ -34,16 +34,9 @@ class Encoder {
   virtual Status Finish() = 0;
 
   // About how large the document is by now, without what was taken.
-  [[nodiscard]] virtual std::size_t size() const { return out_.size(); }
+  [[nodiscard]] virtual std::size_t size() const = 0;
   // What is ready; nothing before Finish() if the format has to know the end first.
-  [[nodiscard]] virtual std::string Take() {
-    std::string taken;
-    taken.swap(out_);
-    return taken;
-  }
-
- protected:
-  std::string out_;
+  [[nodiscard]] virtual std::string Take() = 0;
 };
 
 // What the cells' writers rely on: InvalidQuery, naming column and row, for text that is not UTF-8.

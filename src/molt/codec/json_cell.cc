@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "molt/codec/number_text.h"
+#include "molt/codec/plain_text.h"
 #include "molt/types/decimal128.h"
 #include "molt/types/iso_text.h"
 #include "molt/types/value_text.h"
@@ -17,14 +18,15 @@ namespace molt::codec {
 
 namespace {
 
+using types::ByteOut;
 using types::Column;
 using types::TypeId;
 using types::Value;
 
-// What follows the backslash; 'u' for a \u00XX; 0 for a byte that stands for itself.
+// What follows the backslash, of a byte that is not plain; 'u' for a \u00XX.
 constexpr auto kEscapes = [] {
   std::array<char, 256> escapes{};
-  for (std::size_t i = 0; i < 0x20; ++i) escapes[i] = 'u';
+  escapes.fill('u');
   escapes['"'] = '"';
   escapes['\\'] = '\\';
   escapes['\b'] = 'b';
@@ -36,14 +38,14 @@ constexpr auto kEscapes = [] {
 }();
 
 // Of text that has nothing to escape.
-void AppendQuoted(std::string_view text, std::string& out) {
+void AppendQuoted(std::string_view text, ByteOut& out) {
   out += '"';
   out += text;
   out += '"';
 }
 
 template <std::floating_point T>
-void AppendFloatOrNull(T value, std::string& out) {
+void AppendFloatOrNull(T value, ByteOut& out) {
   if (std::isfinite(value)) {
     AppendFloat(value, out);
   } else {
@@ -51,7 +53,7 @@ void AppendFloatOrNull(T value, std::string& out) {
   }
 }
 
-void AppendByteList(std::string_view bytes, std::string& out) {
+void AppendByteList(std::string_view bytes, ByteOut& out) {
   out += '[';
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     if (i != 0) out += ',';
@@ -62,19 +64,19 @@ void AppendByteList(std::string_view bytes, std::string& out) {
 
 // A document as the engine gave it: between its tokens there may be line feeds, and a line of
 // JSON Lines must not have any. Within its strings there are none.
-void AppendDocument(std::string_view text, std::string& out) {
-  const std::size_t begin = out.size();
-  out += text;
-  std::replace_if(
-      out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
-      [](char c) { return c == '\n' || c == '\r'; }, ' ');
+void AppendDocument(std::string_view text, ByteOut& out) {
+  char* to = out.Room(text.size());
+  std::replace_copy_if(
+      text.begin(), text.end(), to, [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  out.Advance(text.size());
 }
 
-void AppendTimestamp(types::Timestamp timestamp, std::string& out) {
-  AppendQuoted(types::FormatTimestamp(timestamp, 'T'), out);
+void AppendTimestamp(types::Timestamp timestamp, ByteOut& out) {
+  char text[types::kTimestampTextMax];
+  AppendQuoted({text, types::WriteTimestamp(timestamp, 'T', text)}, out);
 }
 
-void AppendBound(const Value& bound, bool is_inclusive, std::string& out) {
+void AppendBound(const Value& bound, bool is_inclusive, ByteOut& out) {
   if (types::IsNull(bound)) {
     out += "null";
     return;
@@ -85,7 +87,7 @@ void AppendBound(const Value& bound, bool is_inclusive, std::string& out) {
 }
 
 struct ValueWriter {
-  std::string& out;
+  ByteOut& out;
 
   void operator()(types::Null) const { out += "null"; }
   void operator()(bool value) const { out += value ? "true" : "false"; }
@@ -142,17 +144,15 @@ struct ValueWriter {
 
 }  // namespace
 
-void AppendJsonString(std::string_view text, std::string& out) {
+void AppendJsonString(std::string_view text, ByteOut& out) {
   constexpr std::string_view kHex = "0123456789abcdef";
   out += '"';
-  std::size_t plain = 0;  // where the text begins that is not yet written
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
+  for (std::size_t at = 0;;) {
+    const std::size_t end = PlainEnd<false>(text, at);
+    out += text.substr(at, end - at);
+    if (end == text.size()) break;
+    const auto byte = static_cast<unsigned char>(text[end]);
     const char escape = kEscapes[byte];
-    if (escape == 0) [[likely]]
-      continue;
-    out.append(text, plain, i - plain);
-    plain = i + 1;
     out += '\\';
     out += escape;
     if (escape == 'u') {
@@ -160,14 +160,14 @@ void AppendJsonString(std::string_view text, std::string& out) {
       out += kHex[byte >> 4];
       out += kHex[byte & 0xF];
     }
+    at = end + 1;
   }
-  out.append(text, plain);
   out += '"';
 }
 
-void AppendJsonValue(const Value& value, std::string& out) { std::visit(ValueWriter{out}, value); }
+void AppendJsonValue(const Value& value, ByteOut& out) { std::visit(ValueWriter{out}, value); }
 
-void AppendJsonCell(const Column& column, std::int64_t row, std::string& out) {
+void AppendJsonCell(const Column& column, std::int64_t row, ByteOut& out) {
   if (column.IsMixed()) {
     return AppendJsonValue(column.mixed[static_cast<std::size_t>(row)], out);
   }

@@ -66,9 +66,11 @@ class ObjectEncoder : public JsonRowEncoder {
     MOLT_RETURN_IF_ERROR(CheckNames(schema));
     MOLT_RETURN_IF_ERROR(CheckNamesDiffer(schema, format));
     for (std::size_t i = 0; i < schema.size(); ++i) {
-      std::string& key = keys_.emplace_back(i == 0 ? "{" : ",");
+      types::ByteOut key;
+      key += i == 0 ? '{' : ',';
       AppendJsonString(schema[i].name, key);
       key += ':';
+      keys_.push_back(key.Take());
     }
     return {};
   }

@@ -13,11 +13,10 @@ namespace molt::codec {
 
 namespace {
 
-using types::MsgPackOut;
 using types::TypeId;
 using types::Value;
 
-void PackBound(const Value& bound, bool is_inclusive, MsgPackOut& out) {
+void PackBound(const Value& bound, bool is_inclusive, PackOut& out) {
   if (types::IsNull(bound)) return out.Nil();
   out.Map(2);
   out.String("value");
@@ -26,8 +25,13 @@ void PackBound(const Value& bound, bool is_inclusive, MsgPackOut& out) {
   out.Bool(is_inclusive);
 }
 
+void PackTimestamp(types::Timestamp timestamp, PackOut& out) {
+  char text[types::kTimestampTextMax];
+  out.String({text, types::WriteTimestamp(timestamp, 'T', text)});
+}
+
 struct ValuePacker {
-  MsgPackOut& out;
+  PackOut& out;
 
   void operator()(types::Null) const { out.Nil(); }
   void operator()(bool value) const { out.Bool(value); }
@@ -37,9 +41,7 @@ struct ValuePacker {
   void operator()(const types::Bytes& bytes) const { out.Binary(bytes.data); }
   void operator()(types::Date date) const { out.String(types::FormatDate(date)); }
   void operator()(types::Time time) const { out.String(types::FormatTime(time)); }
-  void operator()(types::Timestamp timestamp) const {
-    out.String(types::FormatTimestamp(timestamp, 'T'));
-  }
+  void operator()(types::Timestamp timestamp) const { PackTimestamp(timestamp, out); }
   void operator()(const types::Decimal& decimal) const { out.String(decimal.text); }
   void operator()(const types::Uuid& uuid) const { out.String(types::FormatUuid(uuid)); }
   void operator()(const types::Interval& interval) const {
@@ -81,9 +83,9 @@ struct ValuePacker {
 
 }  // namespace
 
-void PackValue(const Value& value, MsgPackOut& out) { std::visit(ValuePacker{out}, value); }
+void PackValue(const Value& value, PackOut& out) { std::visit(ValuePacker{out}, value); }
 
-void PackCell(const types::Column& column, std::int64_t row, MsgPackOut& out) {
+void PackCell(const types::Column& column, std::int64_t row, PackOut& out) {
   if (column.IsMixed()) return PackValue(column.mixed[static_cast<std::size_t>(row)], out);
   if (column.IsNull(row)) return out.Nil();
   switch (column.type.id) {
@@ -108,6 +110,10 @@ void PackCell(const types::Column& column, std::int64_t row, MsgPackOut& out) {
       return out.String(column.BytesAt(row));
     case TypeId::kBinary:
       return out.Binary(column.BytesAt(row));
+    case TypeId::kTimestamp:
+      return PackTimestamp({column.data.As<std::int64_t>()[row], false}, out);
+    case TypeId::kTimestampTz:
+      return PackTimestamp({column.data.As<std::int64_t>()[row], true}, out);
     case TypeId::kDecimal128: {
       char text[types::kDecimal128TextMax];
       const std::size_t size = types::WriteDecimal128(

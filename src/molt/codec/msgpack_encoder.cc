@@ -8,16 +8,14 @@ namespace molt::codec {
 
 namespace {
 
-using types::MsgPackOut;
-
 // How many rows there are has to be written before them, so that nothing is ready until all is.
 class MsgPackEncoder final : public RowEncoder {
  public:
-  [[nodiscard]] std::string Take() override { return is_done_ ? Encoder::Take() : std::string(); }
+  [[nodiscard]] std::string Take() override { return is_done_ ? RowEncoder::Take() : std::string(); }
 
  protected:
   Status Begin(const types::Schema& schema) override {
-    MsgPackOut out(out_);
+    PackOut out(out_);
     out.Map(3);
     out.String("columns");
     out.Array(schema.size());
@@ -28,7 +26,7 @@ class MsgPackEncoder final : public RowEncoder {
     return {};
   }
   void Row(const types::RecordBatch& batch, std::int64_t row) override {
-    MsgPackOut out(out_);
+    PackOut out(out_);
     out.Array(batch.columns.size());
     for (std::size_t i = 0; i < batch.columns.size(); ++i) {
       const types::Column& column = batch.columns[i];
@@ -41,9 +39,9 @@ class MsgPackEncoder final : public RowEncoder {
   }
   void End(std::int64_t rows) override {
     for (std::size_t i = 0; i < 4; ++i) {
-      out_[count_at_ + i] = static_cast<char>(rows >> (24 - 8 * i) & 0xFF);
+      out_.data()[count_at_ + i] = static_cast<char>(rows >> (24 - 8 * i) & 0xFF);
     }
-    MsgPackOut out(out_);
+    PackOut out(out_);
     out.String("row_count");
     out.Int(rows);
     is_done_ = true;

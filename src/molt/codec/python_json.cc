@@ -1,10 +1,12 @@
 #include "molt/codec/python_json.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
 
 #include "molt/codec/number_text.h"
+#include "molt/codec/plain_text.h"
 #include "molt/types/column_facts.h"
 #include "molt/types/iso_text.h"
 
@@ -19,10 +21,10 @@ using types::TypeId;
 constexpr std::array<std::string_view, 7> kNames = {"int",  "text",  "bool", "float",
                                                     "date", "naive", "utc"};
 
-// What follows the backslash; 'u' for \uXXXX; 0 for what stands for itself.
+// What follows the backslash, of a byte that is not plain; 'u' for \uXXXX.
 constexpr auto kEscapes = [] {
   std::array<char, 256> escapes{};
-  for (std::size_t i = 0; i < escapes.size(); ++i) escapes[i] = i < 0x20 || i > 0x7E ? 'u' : '\0';
+  escapes.fill('u');
   escapes['"'] = '"';
   escapes['\\'] = '\\';
   escapes['\b'] = 'b';
@@ -33,14 +35,14 @@ constexpr auto kEscapes = [] {
   return escapes;
 }();
 
-void AppendUnit(std::uint32_t unit, std::string& out) {
+void AppendUnit(std::uint32_t unit, types::ByteOut& out) {
   constexpr std::string_view kHex = "0123456789abcdef";
   out += "\\u";
   for (int shift = 12; shift >= 0; shift -= 4) out += kHex[unit >> shift & 0xF];
 }
 
 // Of the character that begins at `at`, as one unit of UTF-16 or two; gives its bytes.
-std::size_t AppendEscapedCharacter(std::string_view text, std::size_t at, std::string& out) {
+std::size_t AppendEscapedCharacter(std::string_view text, std::size_t at, types::ByteOut& out) {
   const auto byte = [&](std::size_t i) {
     return static_cast<std::uint32_t>(static_cast<unsigned char>(text[at + i]));
   };
@@ -65,7 +67,7 @@ std::size_t AppendEscapedCharacter(std::string_view text, std::size_t at, std::s
   return 4;
 }
 
-void AppendFloat64(double value, std::string& out) {
+void AppendFloat64(double value, types::ByteOut& out) {
   if (std::isnan(value)) {
     out += "NaN";
   } else if (std::isinf(value)) {
@@ -76,18 +78,14 @@ void AppendFloat64(double value, std::string& out) {
 }
 
 // isoformat(), with no more than milliseconds.
-void AppendTimestamp(types::Timestamp timestamp, std::string& out) {
+void AppendTimestamp(types::Timestamp timestamp, types::ByteOut& out) {
   const bool is_utc = timestamp.utc;
   timestamp.utc = false;
-  std::string text = types::FormatTimestamp(timestamp, 'T');
-  constexpr std::size_t kSecondsEnd = 19;  // 2024-02-29T10:11:12
-  constexpr std::size_t kMillisEnd = 23;
-  if (text.size() > kSecondsEnd) {
-    text.resize(std::max(text.size(), kMillisEnd), '0');
-    text.resize(kMillisEnd);
-  }
+  constexpr std::size_t kMillisEnd = 23;  // 2024-02-29T10:11:12.123456, if there are any
+  char text[types::kTimestampTextMax];
+  const std::size_t size = types::WriteTimestamp(timestamp, 'T', text);
   out += '"';
-  out += text;
+  out.append(text, std::min(size, kMillisEnd));
   out += is_utc ? "Z\"" : "\"";
 }
 
@@ -137,7 +135,7 @@ std::int64_t IntAt(const Column& column, std::int64_t row) {
 }
 
 // Precondition: Fits.
-void AppendCell(const Column& column, PythonKind kind, std::int64_t row, std::string& out) {
+void AppendCell(const Column& column, PythonKind kind, std::int64_t row, types::ByteOut& out) {
   if (column.IsNull(row) || IsAllNull(column)) {
     out += "null";
     return;
@@ -175,27 +173,21 @@ std::optional<PythonKind> PythonKindFromName(std::string_view name) {
   return std::nullopt;
 }
 
-void AppendPythonString(std::string_view text, std::string& out) {
+void AppendPythonString(std::string_view text, types::ByteOut& out) {
   out += '"';
-  std::size_t plain = 0;  // where what stands for itself begins
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const char escape = kEscapes[static_cast<unsigned char>(text[at])];
-    if (escape == 0) {
-      ++at;
-      continue;
-    }
-    out.append(text, plain, at - plain);
+  for (std::size_t at = 0;;) {
+    const std::size_t end = PlainEnd<true>(text, at);
+    out += text.substr(at, end - at);
+    if (end == text.size()) break;
+    const char escape = kEscapes[static_cast<unsigned char>(text[end])];
     if (escape == 'u') {
-      at += AppendEscapedCharacter(text, at, out);
+      at = end + AppendEscapedCharacter(text, end, out);
     } else {
       out += '\\';
       out += escape;
-      ++at;
+      at = end + 1;
     }
-    plain = at;
   }
-  out.append(text, plain);
   out += '"';
 }
 
@@ -204,11 +196,14 @@ std::optional<std::string> ToPythonJson(const std::vector<types::RecordBatchPtr>
                                         std::span<const PythonKind> kinds) {
   std::vector<std::string> keys;
   for (const std::string& name : names) {
-    std::string& key = keys.emplace_back(keys.empty() ? "{" : ", ");
+    types::ByteOut key;
+    key += keys.empty() ? "{" : ", ";
     AppendPythonString(name, key);
     key += ": ";
+    keys.push_back(key.Take());
   }
-  std::string out = "[";
+  types::ByteOut out;
+  out += '[';
   for (const types::RecordBatchPtr& batch : batches) {
     for (std::size_t i = 0; i < kinds.size(); ++i) {
       if (!Fits(batch->columns[i], kinds[i])) return std::nullopt;
@@ -223,7 +218,7 @@ std::optional<std::string> ToPythonJson(const std::vector<types::RecordBatchPtr>
     }
   }
   out += ']';
-  return out;
+  return out.Take();
 }
 
 }  // namespace molt::codec

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "molt/types/byte_out.h"
 #include "molt/types/record_batch.h"
 
 namespace molt::codec {
@@ -32,6 +33,6 @@ enum class PythonKind : std::uint8_t {
     std::span<const PythonKind> kinds);
 
 // In quotes, in ASCII. Precondition: valid UTF-8.
-void AppendPythonString(std::string_view text, std::string& out);
+void AppendPythonString(std::string_view text, types::ByteOut& out);
 
 }  // namespace molt::codec

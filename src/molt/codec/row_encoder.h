@@ -1,9 +1,11 @@
 // What the formats that write row by row share.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "molt/codec/encoder.h"
+#include "molt/types/byte_out.h"
 
 namespace molt::codec {
 
@@ -11,6 +13,8 @@ class RowEncoder : public Encoder {
  public:
   Status Add(const types::RecordBatchPtr& batch) final;
   Status Finish() final;
+  [[nodiscard]] std::size_t size() const final { return out_.size(); }
+  [[nodiscard]] std::string Take() override { return out_.Take(); }
 
  protected:
   // Before the first row.
@@ -22,6 +26,8 @@ class RowEncoder : public Encoder {
   // The cells of a column that mixes integers and doubles are doubles, all of them.
   [[nodiscard]] bool IsWidened(std::size_t column) const { return widened_[column]; }
   [[nodiscard]] std::int64_t rows() const { return rows_; }  // before this one
+
+  types::ByteOut out_;
 
  private:
   std::vector<bool> widened_;  // of the batch that is written

@@ -17,6 +17,7 @@
 #include "molt/base/inline_executor.h"
 #include "molt/db/pool.h"
 #include "molt/engine/native_statements.h"
+#include "molt/engine/reads_together.h"
 #include "molt/engine/source.h"
 #include "molt/engine/transaction.h"
 #include "molt/query/binder.h"
@@ -156,29 +157,36 @@ class Database : public std::enable_shared_from_this<Database> {
   // A read on the calling thread, which must not block: an event loop's. Nothing if the source has
   // not been seen before, took too long the last times, must wait for anything, or is not done
   // within the trial time; then it has had no effect and is to be submitted. Most small queries
-  // take less time than waking another thread does. `make(context)` gives the request.
+  // take less time than waking another thread does. `make(context)` gives the request. It may see
+  // the state that `together` sees.
   template <class T, class Make>
-  std::optional<Result<T>> Try(const Source& source, RequestContext context, const Make& make) {
+  std::optional<Result<T>> Try(const Source& source, RequestContext context, const Make& make,
+                               ReadsTogether& together) {
     if (!pool_->IsBlocking() || context.transaction) return std::nullopt;
     const std::shared_ptr<const sql::CompiledQuery> compiled = FindCompiled(source);
     if (!compiled || !compiled->trials.TakeTurn()) return std::nullopt;
     context.trial_end = Deadline::After(options_.trial_time);
+    context.transaction = together.For(*this, context.trial_end);
     Result<T> result = RunBlocking<T>(make(context));
     if (result) {
       compiled->trials.Succeeded();
-    } else if (result.error().code == ErrorCode::kTimeout) {
+      return result;
+    }
+    together.End(*this);
+    if (result.error().code == ErrorCode::kTimeout) {
       compiled->trials.Failed();
       return std::nullopt;
-    } else if (result.error().code == ErrorCode::kBusy) {
-      return std::nullopt;
     }
+    if (result.error().code == ErrorCode::kBusy) return std::nullopt;
     return result;
   }
   std::optional<Result<Batches>> TryFetch(const query::Query& query, bool first_row_only,
                                           RequestContext context) {
-    return Try<Batches>(query, std::move(context), [&](const RequestContext& trial) {
+    ReadsTogether alone(false);
+    const auto make = [&](const RequestContext& trial) {
       return Fetch(query, first_row_only, trial);
-    });
+    };
+    return Try<Batches>(query, std::move(context), make, alone);
   }
 
   // Whether requests wait without blocking their thread, if their context has a reactor.

@@ -89,6 +89,11 @@ class ColumnBuilder {
   [[nodiscard]] Column Finish();
   // Makes room for a column as large as the one finished last.
   void ReserveAsLast();
+  // Makes room for so many bytes in the buffers of these names.
+  void Reserve(std::size_t data_bytes, std::size_t offsets_bytes) {
+    column_.data.Reserve(data_bytes);
+    column_.offsets.Reserve(offsets_bytes);
+  }
 
  private:
   void MarkValid() {

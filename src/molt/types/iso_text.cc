@@ -125,6 +125,8 @@ std::int64_t FloorRemainder(std::int64_t value, std::int64_t divisor) {
 // Text under way, without allocation: a result in JSON is mostly this.
 class Line {
  public:
+  // `chars` has room for kTimestampTextMax.
+  explicit Line(char* chars) : chars_(chars) {}
   void Put(char c) { chars_[size_++] = c; }
   void PutTwo(std::uint32_t value) {  // below 100
     Put(static_cast<char>('0' + value / 10));
@@ -169,10 +171,13 @@ class Line {
     PutTwo(fraction / 100 % 100);
     PutTwo(fraction % 100);
   }
-  [[nodiscard]] std::string Take() const { return {chars_, size_}; }
+  void PutText(std::string_view text) {
+    for (const char c : text) Put(c);
+  }
+  [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
-  char chars_[48];  // the longest: -290308-12-21 19:59:05.224192+00:00
+  char* const chars_;
   std::size_t size_ = 0;
 };
 
@@ -252,24 +257,33 @@ std::optional<Uuid> ParseUuid(std::string_view text) {
 }
 
 std::string FormatDate(Date date) {
-  Line line;
+  char text[kTimestampTextMax];
+  Line line(text);
   line.PutDate(date);
-  return line.Take();
+  return {text, line.size()};
 }
 
 std::string FormatTime(Time time) {
-  Line line;
+  char text[kTimestampTextMax];
+  Line line(text);
   line.PutTime(time.micros);
-  return line.Take();
+  return {text, line.size()};
 }
 
 std::string FormatTimestamp(Timestamp timestamp, char separator) {
-  Line line;
+  char text[kTimestampTextMax];
+  return {text, WriteTimestamp(timestamp, separator, text)};
+}
+
+// The longest: -290308-12-21 19:59:05.224192+00:00
+std::size_t WriteTimestamp(Timestamp timestamp, char separator, char* text) {
+  Line line(text);
   const std::int64_t days = FloorDivide(timestamp.micros, kMicrosPerDay);
   line.PutDate(Date{static_cast<std::int32_t>(days)});
   line.Put(separator);
   line.PutTime(timestamp.micros);
-  return line.Take() + (timestamp.utc ? "+00:00" : "");
+  if (timestamp.utc) line.PutText("+00:00");
+  return line.size();
 }
 
 void AppendHex(std::string_view bytes, std::string& out) {

@@ -2,6 +2,7 @@
 // carries them.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ namespace molt::types {
 [[nodiscard]] std::string FormatTime(Time time);  // fraction only when there is one
 // `separator` between date and time; "+00:00" after a UTC one.
 [[nodiscard]] std::string FormatTimestamp(Timestamp timestamp, char separator = ' ');
+// The same into `text`, which has room for kTimestampTextMax; gives its size.
+inline constexpr std::size_t kTimestampTextMax = 48;
+[[nodiscard]] std::size_t WriteTimestamp(Timestamp timestamp, char separator, char* text);
 [[nodiscard]] std::string FormatUuid(const Uuid& uuid);
 
 void AppendHex(std::string_view bytes, std::string& out);        // lower case

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <charconv>
+#include <cstdint>
+#include <cstring>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -15,11 +17,19 @@ namespace {
 
 constexpr std::string_view kVersion = "1";
 constexpr std::size_t kMacBytes = 12;
-// Of cursors that nobody has to trust.
-constexpr std::string_view kNoKey = "molt cursor";
+
+// FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/), of cursors that nobody has to trust: it
+// only tells what was changed by accident, at a hundredth of the time that a MAC takes.
+std::string Checksum(std::string_view text) {
+  std::uint64_t hash = 0xCBF29CE484222325U;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+  std::string bytes(kMacBytes, '\0');
+  std::memcpy(bytes.data(), &hash, sizeof(hash));
+  return bytes;
+}
 
 std::string Mac(std::string_view text, std::string_view key) {
-  if (key.empty()) key = kNoKey;
+  if (key.empty()) return Checksum(text);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),

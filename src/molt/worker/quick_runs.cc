@@ -1,5 +1,6 @@
 #include "molt/worker/quick_runs.h"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <utility>
@@ -13,8 +14,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long the helper stays awake for the next batch: about what it costs to wake it.
+// How long the helper stays awake for the next batch, if the last one had work for it: about what
+// it costs to wake it. The core may be another process's that has something to do.
 constexpr std::chrono::microseconds kAwake{50};
+constexpr std::size_t kPiecesToStayAwake = 2;
+// As many as are worth the beginning and the end of a transaction.
+constexpr std::size_t kPiecesToReadTogether = 4;
 
 void Pause() {
 #if defined(__x86_64__)
@@ -24,15 +29,7 @@ void Pause() {
 
 }  // namespace
 
-QuickRuns::~QuickRuns() {
-  if (!helper_.joinable()) return;
-  ends_ = true;
-  ++calls_;
-  calls_.notify_one();
-  helper_.join();
-}
-
-asio::awaitable<void> QuickRuns::Run(std::function<void()> work) {
+asio::awaitable<void> QuickRuns::Run(Work work) {
   std::exception_ptr failure;
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
       [&](auto handler) {
@@ -41,9 +38,9 @@ asio::awaitable<void> QuickRuns::Run(std::function<void()> work) {
           reactor_.Post([this] { reactor_.Post([this] { RunBatch(); }); });
         }
         auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-        collected_.push_back({[&work, &failure] {
+        collected_.push_back({[&work, &failure](engine::ReadsTogether& together) {
                                 try {
-                                  work();
+                                  work(together);
                                 } catch (...) {
                                   failure = std::current_exception();
                                 }
@@ -54,23 +51,58 @@ asio::awaitable<void> QuickRuns::Run(std::function<void()> work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-void QuickRuns::RunBatch() {
-  const auto batch = std::make_shared<Batch>();
-  batch->items.swap(collected_);
-  if (may_help_ && batch->items.size() > 1) CallHelper(batch);
-  batch->Work();
-  // The helper may be within its last piece.
-  while (batch->done.load(std::memory_order_acquire) < batch->items.size()) Pause();
-  for (Item& item : batch->items) item.resume();
+void QuickRuns::Stop() {
+  if (helper_.joinable()) {
+    ends_ = true;
+    ++calls_;
+    calls_.notify_one();
+    helper_.join();
+  }
+  collected_.clear();
+  batch_.reset();
+  left_.clear();
 }
 
-void QuickRuns::Batch::Work() {
+template <class Done>
+std::size_t QuickRuns::Batch::Work(const Done& done) {
+  engine::ReadsTogether together(items.size() >= kPiecesToReadTogether);
+  std::size_t count = 0;
   while (true) {
     const std::size_t mine = next.fetch_add(1, std::memory_order_relaxed);
-    if (mine >= items.size()) return;
-    items[mine].work();
-    done.fetch_add(1, std::memory_order_release);
+    if (mine >= items.size()) return count;
+    items[mine].work(together);
+    done(items[mine]);
+    ++count;
   }
+}
+
+void QuickRuns::RunBatch() {
+  const auto batch = std::make_shared<Batch>(collected_.size());
+  for (std::size_t i = 0; i < collected_.size(); ++i) {
+    batch->items[i].work = std::move(collected_[i].work);
+    batch->items[i].resume = std::move(collected_[i].resume);
+    batch->items[i].is_helpers = true;
+  }
+  collected_.clear();
+  if (may_help_ && batch->items.size() > 1) CallHelper(batch);
+  batch->Work([](Item& item) { item.is_helpers = false; });
+  // Before anything goes on, which may post here: the helper's last piece finds its batch.
+  left_.push_back(batch);
+  bool is_left = false;
+  for (Item& item : batch->items) {
+    if (item.is_helpers && !item.is_looked_at.exchange(true)) {
+      is_left = true;
+      continue;
+    }
+    std::exchange(item.resume, nullptr)();
+  }
+  if (!is_left) std::erase(left_, batch);
+}
+
+// The piece that was not done yet when the others went on.
+void QuickRuns::Resume(const std::shared_ptr<Batch>& batch, Item& item) {
+  std::erase(left_, batch);
+  std::exchange(item.resume, nullptr)();
 }
 
 void QuickRuns::CallHelper(std::shared_ptr<Batch> batch) {
@@ -85,9 +117,12 @@ void QuickRuns::CallHelper(std::shared_ptr<Batch> batch) {
 
 void QuickRuns::Help() {
   unsigned seen = 0;
+  std::size_t pieces = 0;
   while (true) {
-    const auto until = Clock::now() + kAwake;
-    while (calls_.load() == seen && Clock::now() < until) Pause();
+    if (pieces >= kPiecesToStayAwake) {
+      const auto until = Clock::now() + kAwake;
+      while (calls_.load() == seen && Clock::now() < until) Pause();
+    }
     if (calls_.load() == seen) {
       sleeps_ = true;
       calls_.wait(seen);
@@ -100,8 +135,15 @@ void QuickRuns::Help() {
       const std::lock_guard lock(mutex_);
       batch.swap(batch_);
     }
-    if (batch) batch->Work();
+    pieces = batch ? HelpWith(batch) : 0;
   }
+}
+
+std::size_t QuickRuns::HelpWith(const std::shared_ptr<Batch>& batch) {
+  return batch->Work([&](Item& item) {
+    if (!item.is_looked_at.exchange(true)) return;
+    reactor_.Post([this, batch, &item] { Resume(batch, item); });
+  });
 }
 
 }  // namespace molt::worker

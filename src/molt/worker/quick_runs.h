@@ -12,47 +12,68 @@
 #include <asio/awaitable.hpp>
 
 #include "molt/base/reactor.h"
+#include "molt/engine/reads_together.h"
 
 namespace molt::worker {
 
 // Used on the reactor's thread. Work that is begun in one round of the reactor is put together, of
 // whichever clients, and done when all that is ready was looked at and all replies that are ready
-// have left: the reactor's thread and one helper take from the same list, and no request goes on
-// before the last piece is done. So requests that come together keep two cores busy, without a
-// thread to wake for each.
+// have left: the reactor's thread and one helper take from the same list. So requests that come
+// together keep two cores busy, without a thread to wake for each. A helper that the scheduler has
+// taken off its core holds up the one request that it has, and nobody else.
 class QuickRuns {
  public:
+  // `together` is for the reads of the thread that works. It may do without.
+  using Work = std::function<void(engine::ReadsTogether& together)>;
+
   QuickRuns(Reactor& reactor, bool may_help) : reactor_(reactor), may_help_(may_help) {}
-  ~QuickRuns();
+  ~QuickRuns() { Stop(); }
   QuickRuns(const QuickRuns&) = delete;
   QuickRuns& operator=(const QuickRuns&) = delete;
 
   // Returns when `work` is done, on the reactor's thread. `work` may run on the helper's; what it
   // throws is thrown here. It takes no longer than a trial (engine::DatabaseOptions).
-  asio::awaitable<void> Run(std::function<void()> work);
+  asio::awaitable<void> Run(Work work);
+  // Waits for the helper, and destroys the coroutines that wait here. Before the reactor ends.
+  void Stop();
 
  private:
   struct Item {
-    std::function<void()> work;
+    Work work;
     std::function<void()> resume;
+    // Set by the helper when it is done, and by the reactor's thread when it looks whether it is:
+    // whoever is second resumes.
+    std::atomic<bool> is_looked_at = false;
+    bool is_helpers = false;
   };
   // Work of which two threads take the next piece until there is none.
   struct Batch {
+    explicit Batch(std::size_t count) : items(count) {}
     std::vector<Item> items;
     std::atomic<std::size_t> next = 0;
-    std::atomic<std::size_t> done = 0;
-    void Work();
+    // Of what it takes, calls `done(item)` for each.
+    template <class Done>
+    std::size_t Work(const Done& done);
   };
 
   void RunBatch();
   void CallHelper(std::shared_ptr<Batch> batch);
   void Help();
+  // How many pieces the helper has done of the batch.
+  std::size_t HelpWith(const std::shared_ptr<Batch>& batch);
+  void Resume(const std::shared_ptr<Batch>& batch, Item& item);
+
+  struct Collected {
+    Work work;
+    std::function<void()> resume;
+  };
 
   Reactor& reactor_;
   const bool may_help_;
-  std::vector<Item> collected_;
-  std::mutex mutex_;              // guards the next one
-  std::shared_ptr<Batch> batch_;  // for the helper
+  std::vector<Collected> collected_;
+  std::vector<std::shared_ptr<Batch>> left_;  // of which the helper still has a piece
+  std::mutex mutex_;                          // guards the next one
+  std::shared_ptr<Batch> batch_;              // for the helper
   std::atomic<unsigned> calls_ = 0;
   std::atomic<bool> sleeps_ = false;
   std::atomic<bool> ends_ = false;

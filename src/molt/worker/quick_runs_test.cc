@@ -1,6 +1,8 @@
 #include "molt/worker/quick_runs.h"
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -34,8 +36,17 @@ class QuickRunsTest : public testing::Test {
                    });
   }
   static asio::awaitable<int> One(QuickRuns& runs, std::function<void()> work) {
-    co_await runs.Run(std::move(work));
+    const QuickRuns::Work alone = [&](engine::ReadsTogether&) { work(); };
+    co_await runs.Run(alone);
     co_return 0;
+  }
+  // Until all that was started has gone on: the helper may have had the last piece.
+  void Finish() {
+    reactor_.Poll();
+    while (resumed_on_.size() < ends_.size()) {
+      std::this_thread::yield();
+      reactor_.Poll();
+    }
   }
 
   Reactor reactor_;
@@ -46,7 +57,7 @@ class QuickRunsTest : public testing::Test {
 
 TEST_F(QuickRunsTest, NothingIsDoneBeforeAllThatIsReadyWasLookedAt) {
   QuickRuns runs(reactor_, true);
-  int done = 0;
+  std::atomic<int> done = 0;
   reactor_.Post([&] {
     Start(runs, [&] { ++done; });
     // As replies that are ready, they come first.
@@ -57,7 +68,7 @@ TEST_F(QuickRunsTest, NothingIsDoneBeforeAllThatIsReadyWasLookedAt) {
     EXPECT_EQ(done, 0);
     EXPECT_EQ(ends_, (std::vector<std::string>{"", ""}));
   });
-  reactor_.Poll();
+  Finish();
   EXPECT_EQ(done, 2);
   EXPECT_EQ(ends_, (std::vector<std::string>{"done", "done"}));
 }
@@ -68,9 +79,9 @@ TEST_F(QuickRunsTest, WhatWorkLeadsToIsDoneInTheSameRound) {
   asio::co_spawn(
       InlineExecutor(context_),
       [&]() -> asio::awaitable<void> {
-        const std::function<void()> first = [] {};
+        const QuickRuns::Work first = [](engine::ReadsTogether&) {};
         co_await runs.Run(first);
-        const std::function<void()> second = [&] { is_done = true; };
+        const QuickRuns::Work second = [&](engine::ReadsTogether&) { is_done = true; };
         co_await runs.Run(second);
       },
       asio::detached);
@@ -87,7 +98,7 @@ TEST_F(QuickRunsTest, EveryPieceIsDoneOnceAndGoesOnHere) {
       ends_.clear();
       resumed_on_.clear();
       for (auto& count : times) Start(runs, [&count] { ++count; });
-      reactor_.Poll();
+      Finish();
       for (const auto& count : times) EXPECT_EQ(count, 1);
       EXPECT_EQ(ends_, std::vector<std::string>(times.size(), "done"));
       for (const std::thread::id thread : resumed_on_) {
@@ -111,8 +122,56 @@ TEST_F(QuickRunsTest, TheHelperTakesWhatTheServersThreadIsTooBusyFor) {
     second_thread = std::this_thread::get_id();
     second_runs = true;
   });
-  reactor_.Poll();
+  Finish();
   EXPECT_NE(first_thread, second_thread);
+}
+
+TEST_F(QuickRunsTest, APieceThatTheHelperIsHeldUpInHoldsUpNobodyElse) {
+  QuickRuns runs(reactor_, true);
+  std::atomic<bool> helper_is_in = false;
+  std::atomic<bool> goes_on = false;
+  const std::thread::id here = std::this_thread::get_id();
+  for (int i = 0; i < 20; ++i) {
+    Start(runs, [&] {
+      const bool is_helper = std::this_thread::get_id() != here;
+      if (is_helper) helper_is_in = true;
+      while (is_helper ? !goes_on : !helper_is_in) std::this_thread::yield();
+    });
+  }
+  reactor_.Poll();
+  EXPECT_EQ(std::count(ends_.begin(), ends_.end(), "done"), 19);
+  // Nor do later ones wait for it.
+  Start(runs, [] {});
+  reactor_.Poll();
+  EXPECT_EQ(std::count(ends_.begin(), ends_.end(), "done"), 20);
+  goes_on = true;
+  Finish();
+  EXPECT_EQ(std::count(ends_.begin(), ends_.end(), "done"), 21);
+}
+
+TEST_F(QuickRunsTest, WhatStillRunsWhenItStopsIsWaitedForAndNotResumed) {
+  std::atomic<bool> helper_is_in = false;
+  bool is_left = false;
+  {
+    QuickRuns runs(reactor_, true);
+    const std::thread::id here = std::this_thread::get_id();
+    for (int i = 0; i < 2; ++i) {
+      Start(runs, [&] {
+        if (std::this_thread::get_id() == here) {
+          while (!helper_is_in) std::this_thread::yield();
+          return;
+        }
+        helper_is_in = true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      });
+    }
+    reactor_.Poll();
+    is_left = resumed_on_.size() == 1;
+    runs.Stop();
+  }
+  reactor_.Clear();
+  EXPECT_TRUE(is_left);
+  EXPECT_EQ(resumed_on_.size(), 1U);
 }
 
 TEST_F(QuickRunsTest, WhatWorkThrowsIsThrownWhereItIsAwaited) {
@@ -120,7 +179,7 @@ TEST_F(QuickRunsTest, WhatWorkThrowsIsThrownWhereItIsAwaited) {
   Start(runs, [] {});
   Start(runs, [] { throw std::runtime_error("failed"); });
   Start(runs, [] {});
-  reactor_.Poll();
+  Finish();
   EXPECT_EQ(ends_, (std::vector<std::string>{"done", "failed", "done"}));
 }
 

@@ -27,7 +27,9 @@ Async<T> RunRead(CallPtr call, Alias& alias, const engine::Source& source, const
   // What is quick needs no place in the queue: it is done before the next request is looked at.
   if (alias.gate.HasRoom()) {
     std::optional<Result<T>> quick;
-    const auto work = [&] { quick = alias.database->Try<T>(source, context, make); };
+    const auto work = [&](engine::ReadsTogether& together) {
+      quick = alias.database->Try<T>(source, context, make, together);
+    };
     co_await call->server.quick_runs().Run(work);
     if (quick) co_return std::move(*quick);
   }
@@ -48,8 +50,8 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
     const auto make = [&](const engine::RequestContext& trial) {
       return engine::FetchEncoded(alias.database, input.source, input.spec, trial);
     };
-    const auto work = [&] {
-      quick = alias.database->Try<engine::Encoded>(input.source, context, make);
+    const auto work = [&](engine::ReadsTogether& together) {
+      quick = alias.database->Try<engine::Encoded>(input.source, context, make, together);
     };
     co_await call->server.quick_runs().Run(work);
     if (quick) {

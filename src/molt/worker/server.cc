@@ -79,6 +79,7 @@ Server::Server(OfferOptions options, std::vector<AliasOptions> aliases) {
 Server::~Server() {
   is_ending_ = true;
   for (const int listener : listeners_) close(listener);
+  quick_runs_.Stop();
   for (const auto& each : backends_) {
     if (const auto backend = each.lock()) backend->database->Shutdown();
   }

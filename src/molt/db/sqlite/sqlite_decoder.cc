@@ -75,6 +75,12 @@ RowDecoder::RowDecoder(const types::Schema& planned) : row_bytes_(planned.size()
   }
 }
 
+void RowDecoder::Reserve(std::span<const ResultShape::Sizes> sizes) {
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    columns_[i].builder.Reserve(sizes[i].data_bytes, sizes[i].offsets_bytes);
+  }
+}
+
 // The hot path: true if the cell is of its column's type and was appended.
 inline bool RowDecoder::AppendUsual(DecodedColumn& column, sqlite3_value* cell) {
   const int kind = sqlite3_value_type(cell);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <sqlite3.h>
 
+#include "molt/db/sqlite/sqlite_statement_cache.h"
 #include "molt/types/column_builder.h"
 #include "molt/types/schema.h"
 
@@ -16,6 +18,8 @@ class RowDecoder {
  public:
   explicit RowDecoder(const types::Schema& planned);
 
+  // Room for a first batch of these sizes. Precondition: a size for each column.
+  void Reserve(std::span<const ResultShape::Sizes> sizes);
   // Precondition: sqlite3_step has given a row with the planned number of columns.
   void AppendRow(sqlite3_stmt* statement);
 

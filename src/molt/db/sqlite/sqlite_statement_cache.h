@@ -25,6 +25,12 @@ struct ResultShape {
   std::vector<types::LogicalType> hints;       // what the caller knew then
   types::Schema planned;                       // types still unknown where only the values can tell
   std::shared_ptr<const types::Schema> found;  // of the last run's first batch
+  // Of its columns' buffers, a column each, as far as they were small: what the next run may need.
+  struct Sizes {
+    std::size_t data_bytes = 0;
+    std::size_t offsets_bytes = 0;
+  };
+  std::vector<Sizes> sizes;
 };
 
 struct PreparedStatement {

@@ -17,6 +17,21 @@ std::string Count(std::size_t count, const char* thing) {
 // Values up to bytes are bound as they are, later kinds as text made for it.
 const std::size_t kLastPlainIndex = types::Value(types::Bytes{}).index();
 
+// Large results are rare, and their buffers grow by moving pages.
+constexpr std::size_t kRememberedBytesMax = std::size_t{64} << 10;
+
+void RememberSizes(const types::RecordBatch& batch, std::vector<ResultShape::Sizes>& sizes) {
+  sizes.clear();
+  sizes.reserve(batch.columns.size());
+  for (const types::Column& column : batch.columns) {
+    // Texts vary in length.
+    const std::size_t data = column.data.size();
+    sizes.push_back(
+        {std::min(column.offsets.empty() ? data : data + data / 8, kRememberedBytesMax),
+         std::min(column.offsets.size(), kRememberedBytesMax)});
+  }
+}
+
 bool NeedsFormatting(const types::Value& value) { return value.index() > kLastPlainIndex; }
 
 }  // namespace
@@ -96,6 +111,7 @@ void SqliteStream::Plan() {
     shape.hints.assign(statement_.column_types.begin(), statement_.column_types.end());
     shape.planned.clear();
     shape.found.reset();
+    shape.sizes.clear();
     const int columns = sqlite3_column_count(handle);
     for (int i = 0; i < columns; ++i) {
       const auto index = static_cast<std::size_t>(i);
@@ -107,6 +123,7 @@ void SqliteStream::Plan() {
     }
   }
   decoder_.emplace(shape.planned);
+  if (!shape.sizes.empty()) decoder_->Reserve(shape.sizes);
 }
 
 types::RecordBatchPtr SqliteStream::MakeBatch() {
@@ -115,6 +132,7 @@ types::RecordBatchPtr SqliteStream::MakeBatch() {
   batch->columns = decoder_->Finish();
   if (!schema_) {
     ResultShape& shape = lease_->shape;
+    RememberSizes(*batch, shape.sizes);
     bool same = shape.found != nullptr;
     for (std::size_t i = 0; same && i < batch->columns.size(); ++i) {
       same = (*shape.found)[i].type == batch->columns[i].type;

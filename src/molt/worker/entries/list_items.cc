@@ -9,6 +9,7 @@
 
 #include "molt/codec/json_cell.h"
 #include "molt/codec/msgpack_cell.h"
+#include "molt/codec/number_text.h"
 #include "molt/query/query.h"
 #include "molt/types/msgpack_out.h"
 #include "molt/worker/cursor.h"
@@ -106,7 +107,7 @@ Value Normal(std::size_t column, Value value) {
 }
 
 struct Page {
-  std::string items;  // the rows, one after the other
+  types::ByteOut items;  // the rows, one after the other
   std::int64_t rows = 0;
   std::int64_t open = 0;
   std::int64_t closed = 0;
@@ -159,7 +160,7 @@ Page WriteJson(const engine::Batches& batches) {
 
 Page WriteMsgPack(const engine::Batches& batches) {
   Page page;
-  types::MsgPackOut out(page.items);
+  codec::PackOut out(page.items);
   ForEachRow(batches, page, [&](const types::RecordBatch& batch, std::int64_t row) {
     out.Map(kColumns);
     for (std::size_t i = 0; i < kColumns; ++i) {
@@ -176,14 +177,21 @@ Page WriteMsgPack(const engine::Batches& batches) {
 }
 
 std::string JsonPage(const Page& page, const std::string& cursor) {
-  std::string json = "{\"items\":[" + page.items + "],\"next_cursor\":";
+  types::ByteOut json;
+  json += R"({"items":[)";
+  json += page.items.view();
+  json += R"(],"next_cursor":)";
   if (cursor.empty()) {
     json += "null";
   } else {
     codec::AppendJsonString(cursor, json);
   }
-  return json + ",\"counts\":{\"open\":" + std::to_string(page.open) +
-         ",\"closed\":" + std::to_string(page.closed) + "}}";
+  json += R"(,"counts":{"open":)";
+  codec::AppendInteger(page.open, json);
+  json += R"(,"closed":)";
+  codec::AppendInteger(page.closed, json);
+  json += "}}";
+  return json.Take();
 }
 
 std::string MsgPackPage(const Page& page, const std::string& cursor) {
@@ -192,7 +200,7 @@ std::string MsgPackPage(const Page& page, const std::string& cursor) {
   out.Map(3);
   out.String("items");
   out.Array(static_cast<std::size_t>(page.rows));
-  bytes += page.items;
+  bytes += page.items.view();
   out.String("next_cursor");
   if (cursor.empty()) {
     out.Nil();
