@@ -17,6 +17,9 @@ def _project(project: Path) -> None:
     """All tests here have it."""
 
 
+COMPARED = ("exact", "gt", "gte", "lt", "lte")
+
+
 def conditions(chance: random.Random) -> Any:
     from django.db.models import Exists, F, OuterRef, Q
     from zoo.models import Animal, Keeper
@@ -45,6 +48,12 @@ def conditions(chance: random.Random) -> Any:
             Q(weight__gte=Decimal(number)),
             Q(born__range=(datetime.date(2000, 1, 1), datetime.date(2020 + number, 1, 1))),
             Q(tame=chance.random() < 0.5),
+            Q(count=number, slug="b"),
+            Q(count__gte=number + 0.5),
+            Q(slug__gt="b", slug__lte="c"),
+            Q(born__lt=datetime.date(2000 + number, 1, 1)),
+            # More than the column can hold: always, or never.
+            Q(**{f"count__{chance.choice(COMPARED)}": chance.choice((2**70, -(2**70)))}),
         ]
     )
 

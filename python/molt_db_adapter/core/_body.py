@@ -7,6 +7,7 @@ import typing
 # Where something rendered belongs; no other string is the same.
 _PLACE = f"molt:{secrets.token_hex(16)}"
 _PLACE_AS_JSON = json.dumps(_PLACE)
+_plain = json.JSONEncoder()
 
 
 class Rendered(typing.Protocol):
@@ -18,9 +19,33 @@ class Rendered(typing.Protocol):
 
 
 def to_json(content: typing.Any, encoder: type[json.JSONEncoder]) -> bytes:
-    """What json.dumps(content, cls=encoder) gives, byte for byte, where parts may be Rendered."""
+    """What json.dumps(content, cls=encoder) gives, byte for byte, where parts may be Rendered.
+
+    `encoder` says what to make of further types, by default(), and nothing else.
+    """
     if is_rendered(content):
         return content.json()
+    # An object at the top, which most bodies are, is put together by its members: most of those that
+    # are not rendered need no default().
+    if type(content) is not dict or not all(type(key) is str for key in content):
+        return _with_places(content, encoder)
+    members = [
+        _plain.encode(key).encode("ascii") + b": " + _member(value, encoder)
+        for key, value in content.items()
+    ]
+    return b"{" + b", ".join(members) + b"}"
+
+
+def _member(value: typing.Any, encoder: type[json.JSONEncoder]) -> bytes:
+    if is_rendered(value):
+        return value.json()
+    try:
+        return _plain.encode(value).encode("ascii")
+    except TypeError:
+        return _with_places(value, encoder)
+
+
+def _with_places(content: typing.Any, encoder: type[json.JSONEncoder]) -> bytes:
     rendered: list[bytes] = []
     otherwise = encoder()
 

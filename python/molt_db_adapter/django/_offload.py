@@ -1,18 +1,22 @@
 """Querysets run by Molt, or by Django's own connection where only that is right."""
 
 import contextvars
+import copy
 import logging
 import threading
 import typing
 from collections.abc import Generator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from molt_db_adapter.core import Connections
 from molt_sql import (
     CancelledError,
+    Database,
     InvalidQueryError,
     MoltError,
     Pending,
@@ -23,7 +27,7 @@ from molt_sql import (
 from ._compile import AnyQuerySet, Compiled, NotOffloadableError, compile_queryset, values_queryset
 from ._response import OffloadedJsonResponse
 from ._rows import Rows
-from ._settings import molt_settings
+from ._settings import MoltSettings, molt_settings
 from ._urls import url_of
 
 _log = logging.getLogger("molt_db_adapter")
@@ -108,10 +112,7 @@ class Offloaded:
         compiled = compile_queryset(self._queryset)
         if compiled.statement is None:
             return compiled, None
-        url = url_of(self._settings, connections[self._queryset.db])
-        if url is None:
-            raise NotOffloadableError("the database lives in this process, or is of another kind")
-        database = _databases.get(url, allow_superuser=self._settings.allow_superuser)
+        database = _database_of(self._settings, connections[self._queryset.db])
         timeout_ms = overrides.get().timeout_ms or self._settings.timeout_ms
         timeout = None if timeout_ms is None else timeout_ms / 1000
         return compiled, compiled.statement.on(database).fetch_all(timeout=timeout)
@@ -141,6 +142,23 @@ class Offloaded:
         if not allowed or isinstance(error, (InvalidQueryError, UnsupportedError, CancelledError)):
             raise error
         _tell_once(error)
+
+
+_urls: WeakKeyDictionary[
+    BaseDatabaseWrapper, tuple[MoltSettings, dict[str, typing.Any], str | None]
+] = WeakKeyDictionary()
+
+
+def _database_of(settings: MoltSettings, connection: BaseDatabaseWrapper) -> Database:
+    # Making the URL takes longer than comparing what it is made of.
+    known = _urls.get(connection)
+    if known is None or known[0] is not settings or known[1] != connection.settings_dict:
+        made_of = copy.deepcopy(connection.settings_dict)
+        known = _urls[connection] = (settings, made_of, url_of(settings, connection))
+    url = known[2]
+    if url is None:
+        raise NotOffloadableError("the database lives in this process, or is of another kind")
+    return _databases.get(url, allow_superuser=settings.allow_superuser)
 
 
 def _tell_once(error: MoltError) -> None:

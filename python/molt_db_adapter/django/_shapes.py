@@ -1,17 +1,19 @@
 """What of a queryset's SQL does not depend on its values, so that it is compiled only once.
 
-Of Django's compiler most of the time goes into the columns, the joins and the order. The condition is
-compiled each time, by Django, for its values; its SQL is part of the shape, so that whatever changes
-the SQL of the condition is another shape.
+Of Django's compiler most of the time goes into the columns, the joins and the order. What a condition
+is depends on its values, so Django looks at it each time: at all of it, or, where it only compares
+columns with values, at these. What SQL that makes is part of the shape.
 """
 
 import typing
 from weakref import WeakKeyDictionary
 
 from django.core.exceptions import FullResultSet
+from django.db.models import lookups
 from django.db.models.expressions import Col
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.query import Query
+from django.db.models.sql.where import AND, WhereNode
 from django.test.signals import setting_changed
 
 # Shapes have their LIMIT and OFFSET in them: more than a site has, unless pages are many.
@@ -64,16 +66,14 @@ def shape_of(compiler: SQLCompiler) -> tuple[Shape, Params] | None:
         or query.select_for_update
         or query._filtered_relations
         or query.explain_info
-        or query.where.contains_aggregate
-        or query.where.contains_over_clause
         or not all(type(column) is Col for column in query.select)
         or not all(type(name) is str for name in query.order_by)
     ):
         return None
-    try:
-        where, params = compiler.compile(query.where)
-    except FullResultSet:
-        where, params = "", ()
+    found = _comparisons(query.where, compiler) or _condition(query.where, compiler)
+    if found is None:
+        return None
+    where, params = found
     shape = (
         query.model,
         where,
@@ -94,3 +94,56 @@ def shape_of(compiler: SQLCompiler) -> tuple[Shape, Params] | None:
         query.high_mark,
     )
     return shape, tuple(params)
+
+
+# Their SQL is that of their column, and what process_rhs() gives.
+_COMPARISONS: frozenset[typing.Any] = frozenset(
+    {
+        lookups.Exact,
+        lookups.GreaterThan,
+        lookups.GreaterThanOrEqual,
+        lookups.LessThan,
+        lookups.LessThanOrEqual,
+        lookups.IntegerFieldExact,
+        lookups.IntegerGreaterThan,
+        lookups.IntegerGreaterThanOrEqual,
+        lookups.IntegerLessThan,
+        lookups.IntegerLessThanOrEqual,
+    }
+)
+
+
+def _comparisons(where: typing.Any, compiler: typing.Any) -> tuple[Shape, Params] | None:
+    """Of a condition that is nothing but comparisons, all of which must hold; else None."""
+    if type(where) is not WhereNode or where.negated or where.connector != AND:
+        return None
+    shape: list[typing.Any] = []
+    params: list[typing.Any] = []
+    for lookup in where.children:
+        if (
+            type(lookup) not in _COMPARISONS
+            or type(lookup.lhs) is not Col
+            or lookup.bilateral_transforms
+            # Django may leave out what a column of booleans is compared with.
+            or type(lookup.rhs) is bool
+            or hasattr(lookup.rhs, "as_sql")
+        ):
+            return None
+        try:
+            sql, values = lookup.process_rhs(compiler, compiler.connection)
+        except FullResultSet:
+            return None
+        shape.append((type(lookup), lookup.lhs.alias, lookup.lhs.target, sql))
+        params.extend(values)
+    return tuple(shape), tuple(params)
+
+
+def _condition(where: typing.Any, compiler: typing.Any) -> tuple[str, Params] | None:
+    """Of any condition on rows; None for one on groups of rows."""
+    if where.contains_aggregate or where.contains_over_clause:
+        return None
+    try:
+        sql, params = compiler.compile(where)
+    except FullResultSet:
+        return "", ()
+    return sql, tuple(params)
