@@ -16,18 +16,8 @@ namespace {
 
 using types::RecordBatchPtr;
 
-std::size_t BytesOf(const types::Column& column) {
-  std::size_t bytes = column.validity.size() + column.offsets.size() + column.data.size();
-  for (const types::Column& child : column.children) bytes += BytesOf(child);
-  for (const types::Value& value : column.mixed) bytes += types::HeapBytes(value) + sizeof(double);
-  return bytes;
-}
-
-std::size_t BytesOf(const types::RecordBatch& batch) {
-  std::size_t bytes = 0;
-  for (const types::Column& column : batch.columns) bytes += BytesOf(column);
-  return bytes;
-}
+// Of a message beside its buffers, about.
+constexpr std::size_t kMessageBytes = std::size_t{4} << 10;
 
 bool SameTypes(const ArrowSchema& a, const ArrowSchema& b) {
   if (std::strcmp(a.format, b.format) != 0 || a.n_children != b.n_children) return false;
@@ -48,7 +38,7 @@ class ArrowIpcEncoder final : public Encoder {
 
   Status Add(const RecordBatchPtr& batch) override {
     held_.push_back(batch);
-    held_bytes_ += BytesOf(*batch);
+    held_bytes_ += types::ByteSize(*batch);
     return options_.is_streamed ? WriteHeld() : Status();
   }
 
@@ -68,7 +58,7 @@ class ArrowIpcEncoder final : public Encoder {
     MOLT_RETURN_IF_ERROR(types::CheckExportable(names, held_, form_));
     nanoarrow::UniqueArrayStream stream;
     MOLT_RETURN_IF_ERROR(types::ExportStream(names, std::exchange(held_, {}), stream.get(), form_));
-    held_bytes_ = 0;
+    out_.reserve(out_.size() + std::exchange(held_bytes_, 0) + kMessageBytes);
     nanoarrow::UniqueSchema schema;
     MOLT_RETURN_IF_ERROR(Checked(ArrowArrayStreamGetSchema(stream.get(), schema.get(), &error_)));
     if (view_->storage_type == NANOARROW_TYPE_UNINITIALIZED) {

@@ -7,6 +7,9 @@ namespace molt::codec {
 
 namespace {
 
+// Of a batch beside its buffers, about.
+constexpr std::size_t kBesideBytes = std::size_t{4} << 10;
+
 std::string_view View(const types::Buffer& buffer) {
   return {reinterpret_cast<const char*>(buffer.data()), buffer.size()};
 }
@@ -52,6 +55,8 @@ class ColumnsEncoder final : public Encoder {
         WriteType(field.type, out);
       }
     }
+    // At once: growing step by step would copy a large piece a few times over.
+    out_.reserve(out_.size() + types::ByteSize(*batch) + kBesideBytes);
     out.Number(batch->num_rows);
     for (const types::Column& column : batch->columns) WriteColumn(column, out);
     return {};

@@ -100,4 +100,21 @@ Value Column::ValueAt(std::int64_t row) const {
   return Null{};
 }
 
+namespace {
+
+std::size_t ByteSize(const Column& column) {
+  std::size_t bytes = column.validity.size() + column.offsets.size() + column.data.size();
+  for (const Column& child : column.children) bytes += ByteSize(child);
+  for (const Value& value : column.mixed) bytes += HeapBytes(value) + sizeof(double);
+  return bytes;
+}
+
+}  // namespace
+
+std::size_t ByteSize(const RecordBatch& batch) {
+  std::size_t bytes = 0;
+  for (const Column& column : batch.columns) bytes += ByteSize(column);
+  return bytes;
+}
+
 }  // namespace molt::types

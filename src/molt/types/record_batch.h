@@ -1,6 +1,7 @@
 // The one representation of a result: columns in Arrow layout.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -86,5 +87,8 @@ struct RecordBatch {
 };
 
 using RecordBatchPtr = std::shared_ptr<const RecordBatch>;
+
+// About what its cells take, in memory and in formats that have them as they are.
+[[nodiscard]] std::size_t ByteSize(const RecordBatch& batch);
 
 }  // namespace molt::types

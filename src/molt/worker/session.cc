@@ -26,6 +26,9 @@ constexpr std::size_t kRequestBytesMax = 2 * wire::kFrameBytesMax;
 // What a client that sends no more has left for requests without a deadline of their own.
 constexpr std::chrono::seconds kLingerTime{2};
 constexpr std::chrono::milliseconds kHangUpPoll{50};
+// A part of a large result leaves in one write then, and worker and client need not take turns for
+// it. The kernel gives no more than it allows (net.core.wmem_max).
+constexpr int kSendBytes = 1 << 20;
 
 // Whether the other side of a socket is gone altogether, not only done with sending. The end of a
 // pipe says nothing of whoever reads the replies.
@@ -46,7 +49,9 @@ Session::Session(Server& server, int in, int out, bool owns, bool is_only)
       owns_(owns),
       is_only_(is_only),
       budget_(std::make_shared<ReplyBudget>(server.reactor(),
-                                            server.offer()->options().reply_bytes_max)) {}
+                                            server.offer()->options().reply_bytes_max)) {
+  setsockopt(out_, SOL_SOCKET, SO_SNDBUF, &kSendBytes, sizeof(kSendBytes));  // no pipe has one
+}
 
 Session::~Session() {
   if (owns_) {
