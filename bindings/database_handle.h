@@ -69,5 +69,6 @@ struct Target {
 void BindDatabase(nb::module_& m);
 void BindTransactions(nb::module_& m);
 void BindWorker(nb::module_& m);
+void BindRunWorker(nb::module_& m);
 
 }  // namespace molt::bindings

@@ -21,5 +21,6 @@ NB_MODULE(_molt, m) {
   BindTransactions(m);
   BindQueries(m, table);
   BindWorker(m);
+  BindRunWorker(m);
   BindPythonJson(m);
 }

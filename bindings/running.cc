@@ -1,5 +1,4 @@
 // The methods that run a query: each describes the work and returns a Pending.
-#include <atomic>
 #include <memory>
 #include <string>
 
@@ -10,6 +9,7 @@
 
 #include "exprs.h"
 #include "molt/types/arrow_export.h"
+#include "part_reader.h"
 #include "pending.h"
 #include "queries.h"
 #include "results.h"
@@ -23,32 +23,7 @@ namespace {
 using PendingPtr = std::unique_ptr<Pending>;
 using Timeout = std::optional<double>;
 
-// A running stream. Used by one caller at a time.
-struct PyCursor {
-  PyCursor(std::shared_ptr<engine::Cursor> opened, nb::object on)
-      : cursor(std::move(opened)), database(std::move(on)) {}
-  PyCursor(PyCursor&&) = default;
-  ~PyCursor() { Close(); }
-
-  void Close() {
-    if (!cursor) return;
-    auto ended = std::make_unique<std::shared_ptr<engine::Cursor>>(std::move(cursor));
-    if (IsParents()) {
-      // Its handle, locks and memory are the parent's: nothing of them can be touched here.
-      static_cast<void>(ended.release());
-      return;
-    }
-    // Ending a query may wait for the pool, and whoever holds that for the interpreter.
-    const nb::gil_scoped_release release;
-    ended.reset();
-  }
-  [[nodiscard]] bool IsParents() const { return generation != ForkGeneration(); }
-
-  std::shared_ptr<engine::Cursor> cursor;
-  nb::object database;
-  std::shared_ptr<std::atomic<bool>> busy = std::make_shared<std::atomic<bool>>(false);
-  std::uint64_t generation = ForkGeneration();
-};
+using PyCursor = PartReader<engine::Cursor>;
 
 nb::object DatabaseOf(const PyQuery& self) {
   if (self.database.is_valid()) return self.database;
@@ -149,22 +124,10 @@ PendingPtr OpenCursor(const PyQuery& self, std::int64_t batch_rows, Timeout time
 
 // The next batch as a ResultSet, or None at the end.
 PendingPtr NextBatch(PyCursor& self, Timeout timeout) {
-  if (!self.cursor) RaiseInvalid("the stream is closed");
-  if (self.IsParents()) {
-    Raise({ErrorCode::kClosed,
-           "the stream belongs to the parent process; a forked child begins its own",
-           {},
-           false});
-  }
-  if (self.busy->exchange(true)) {
-    RaiseInvalid("the stream is read by two callers at once; give each its own stream");
-  }
-  // Resets the flag when the request and its Pending are gone, run or not.
-  const std::shared_ptr<void> turn(nullptr, [busy = self.busy](void*) { busy->store(false); });
   PendingPtr pending = MakePending<types::RecordBatchPtr>(
-      "stream", self.database, timeout,
-      [cursor = self.cursor, turn](engine::Database&, const engine::RequestContext& context) {
-        return engine::NextBatch(cursor, context);
+      "stream", self.database(), timeout,
+      [turn = self.TakeTurn()](engine::Database&, const engine::RequestContext& context) {
+        return engine::NextBatch(turn.source, context);
       },
       [](types::RecordBatchPtr batch) -> nb::object {
         if (!batch) return nb::none();

@@ -17,6 +17,13 @@ endif()
 nanobind_add_module(_molt NB_STATIC NOSTRIP NOMINSIZE NB_SUPPRESS_WARNINGS ${sources})
 target_link_libraries(_molt PRIVATE molt_query molt_sql molt_engine molt_codec molt_drivers
                       molt_warnings)
+set(exports "${PROJECT_SOURCE_DIR}/cmake/exports.map")
+target_link_options(_molt PRIVATE "LINKER:--version-script=${exports}")
+set_target_properties(_molt PROPERTIES LINK_DEPENDS "${exports}")
+if(MOLT_WORKER)  # else `python -m molt_worker` says that it is not there
+  target_link_libraries(_molt PRIVATE molt_app)
+  target_compile_definitions(_molt PRIVATE MOLT_HAS_WORKER)
+endif()
 
 # A checkout runs what it built: the module lies beside its Python package. In a wheel it is
 # installed there.

@@ -25,6 +25,7 @@ for name in ("_molt.pyi", "py.typed"):
 print("imported molt-db", importlib.metadata.version("molt-db"), "from a fresh environment")
 PYTHON
 venv/bin/molt-worker --version
+venv/bin/python -m molt_worker --version
 venv/bin/molt worker --version  # needs no extra
 ! venv/bin/molt --help 2>needs || die "molt runs without its extra [cli]"
 grep -q 'molt-db\[cli\]' needs || die "molt does not say which extra it needs: $(<needs)"

@@ -20,8 +20,9 @@ from molt_sql import (
     WorkerUnavailableError,
 )
 
-from ._client import Client, Reply, connect
+from ._client import Client, connect
 from ._pool import MoltPool, PooledCall
+from ._replies import Reply, ReplyStream
 
 __all__ = [
     "BusyError",
@@ -35,6 +36,7 @@ __all__ = [
     "PooledCall",
     "ProtocolError",
     "Reply",
+    "ReplyStream",
     "TimeoutError",
     "UnsupportedError",
     "WorkerUnavailableError",

@@ -1,20 +1,14 @@
-"""`python -m molt_worker …` is `molt-worker …` of this Python's environment."""
+"""`python -m molt_worker …` is `molt-worker …`, within this process."""
 
 import os
 import sys
 
-from molt_sql._worker import worker_binary
+from molt_sql._molt import _run_worker
 
 
 def main() -> None:
-    """Becomes the worker; all arguments are its own."""
-    binary = worker_binary()
-    try:
-        os.execvp(binary, [binary, *sys.argv[1:]])
-    except FileNotFoundError:
-        sys.exit(
-            f"{binary} was not found: it is installed with molt-db, or named by MOLT_WORKER_BINARY"
-        )
+    """Serves until it is told to stop; all arguments are the worker's own."""
+    sys.exit(_run_worker([os.fsencode(argument) for argument in sys.argv[1:]]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """One worker."""
 
-import dataclasses
 import json
 import threading
 import typing
@@ -10,29 +9,18 @@ from molt_sql import Database, InvalidQueryError, Pending
 from molt_sql import connect as connect_database
 from molt_sql._molt import _call_entry, _worker_process
 
+from ._replies import Reply, ReplyStream, reply_of
+
 # What may have had an effect is not sent a second time.
 _WRITES = frozenset({"db_exec"})
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Reply:
-    """What a worker answered."""
-
-    codec: str
-    """Of the payload: json, msgpack, arrow_ipc or raw."""
-    payload: bytes
-    metrics: dict[str, int | str]
-    """What the worker says of how it went: queue_us, handler_us, exec_us, …"""
-
-    def json(self) -> typing.Any:
-        """The payload's value. InvalidQueryError if it is not JSON."""
-        if self.codec != "json":
-            raise InvalidQueryError(f"the reply is {self.codec}, not json; its bytes are .payload")
-        return json.loads(self.payload)
+def _encoded(payload: Mapping[str, typing.Any] | None) -> bytes:
+    return b"" if payload is None else json.dumps(payload).encode()
 
 
-def _reply(parts: tuple[str, bytes, dict[str, int | str]]) -> Reply:
-    return Reply(*parts)
+def _sent_again(entry: str, retries: bool | None) -> bool:
+    return entry not in _WRITES if retries is None else retries
 
 
 def _value(parts: tuple[str, bytes, dict[str, int | str]]) -> typing.Any:
@@ -93,8 +81,7 @@ class Client:
         `timeout` is in seconds. `retries`: whether it may be sent a second time if the worker went
         away with it; all but db_exec are, if nothing is said.
         """
-        body = b"" if payload is None else json.dumps(payload).encode()
-        return self._send(entry, body, "json", _value, timeout, retries)
+        return self._send(entry, _encoded(payload), "json", _value, timeout, retries)
 
     def request(
         self,
@@ -106,7 +93,7 @@ class Client:
         retries: bool | None = None,
     ) -> Pending[Reply]:
         """The same with a payload that is encoded already, and the whole reply."""
-        return self._send(entry, payload, codec, _reply, timeout, retries)
+        return self._send(entry, payload, codec, reply_of, timeout, retries)
 
     def _send(
         self,
@@ -117,8 +104,30 @@ class Client:
         timeout: float | None,
         retries: bool | None,
     ) -> Pending[typing.Any]:
-        again = entry not in _WRITES if retries is None else retries
+        again = _sent_again(entry, retries)
         return _call_entry(self._database, entry, payload, codec, again, convert, timeout)
+
+    def stream(
+        self,
+        entry: str,
+        payload: Mapping[str, typing.Any] | bytes | None = None,
+        codec: str = "json",
+        *,
+        window: int = 4,
+        timeout: float | None = None,
+        retries: bool | None = None,
+    ) -> ReplyStream:
+        """The reply in parts, as they come: `for part in …` or `async for part in …`.
+
+        For results of any size: the worker reads no further than `window` parts ahead of what is
+        taken here, each about a megabyte; more are kept waiting on neither side. An entry that has
+        no parts gives its one reply. `payload` is what call() takes, or bytes that are `codec`.
+        `timeout` is for the whole stream. A worker that went away is asked once more only before
+        the first part.
+        """
+        body = payload if isinstance(payload, bytes) else _encoded(payload)
+        again = _sent_again(entry, retries)
+        return ReplyStream(self._database, entry, body, codec, again, window, timeout)
 
     def ping(self, *, timeout: float | None = None) -> Pending[typing.Any]:
         """An empty request there and back."""

@@ -140,6 +140,14 @@ class Load:
     def _client(self, db: Database, n: int) -> None:
         with molt_worker.connect(self.socket_url.partition("?")[0]) as client:
             self.note("client", client.call("health").result()["ok"])
+            asked = {"sql": "select n, hex(zeroblob(5000)) from t", "result_format": "jsonl"}
+            lines = 0
+            with client.stream("db_query", asked, window=1 + n % 4) as stream:
+                for part in stream:
+                    lines += part.payload.count(b"\n")
+                    if lines > n:  # left in the middle
+                        break
+            self.note("client's stream", lines > 0)
 
     def awaited(self) -> None:
         while not self.stop.is_set():

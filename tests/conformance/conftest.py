@@ -5,6 +5,7 @@
 | `wire`, `transport` | a test | each of msgpack and json, each of stdio and socket |
 | `client` | a test | a Client of a worker whose alias `default` is the table `items`, read only |
 | `socket_client` | a test | the same, over a Unix socket only |
+| `program` | a test | its workers are each of the program `molt-worker` and `python -m molt_worker` |
 | `start` | a test | starts a worker with its own arguments and environment; gives a Running |
 | `pg` | a test | a Client of a worker on PostgreSQL, both wires |
 | `items_path`, `own_items` | the run, a test | the SQLite file; a copy that may be written |
@@ -26,7 +27,7 @@ from conformance.codec import WIRES, Wire
 from conformance.data import make_items
 from servers.bounded import bounded_in_time
 from servers.fixtures import PostgresDatabase, failing
-from servers.worker import Worker
+from servers.worker import PROGRAMS, Program, Worker, running_as
 
 Transport = Literal["stdio", "socket"]
 HANGS_AFTER_S = 45
@@ -37,6 +38,14 @@ def bounded() -> Iterator[None]:
     """A test that hangs fails, with the place where it hangs, and the run goes on."""
     with bounded_in_time(HANGS_AFTER_S):
         yield
+
+
+@pytest.fixture(params=PROGRAMS)
+def program(request: pytest.FixtureRequest) -> Iterator[Program]:
+    """For tests of what a process does, not of what it answers: both run the same library."""
+    chosen: Program = request.param
+    with running_as(chosen):
+        yield chosen
 
 
 class Running:

@@ -11,14 +11,16 @@ import pytest
 from conformance.client import Channel, Client, Closed
 from conformance.conftest import Start
 from conformance.data import ENDLESS, NO_WRITE
-from servers.worker import Worker, worker_binary, worker_environment
+from servers.worker import Worker, worker_command, worker_environment
+
+both_programs = pytest.mark.usefixtures("program")
 
 
 def run(*args: object, **env: object) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a worker that ends by itself."""
     try:
         done = subprocess.run(
-            [worker_binary(), *map(str, args)],
+            [*worker_command(), *map(str, args)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -31,6 +33,7 @@ def run(*args: object, **env: object) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@both_programs
 def test_help_names_every_flag() -> None:
     code, out, _ = run("--help")
     assert code == 0
@@ -40,6 +43,7 @@ def test_help_names_every_flag() -> None:
         assert flag in out
 
 
+@both_programs
 def test_version_is_printed() -> None:
     code, out, _ = run("--version")
     assert code == 0
@@ -61,6 +65,7 @@ BAD_FLAGS: list[tuple[str, ...]] = [
 ]
 
 
+@both_programs
 @pytest.mark.parametrize("flags", BAD_FLAGS, ids=" ".join)
 def test_a_bad_flag_ends_the_worker_with_a_line_on_stderr(flags: tuple[str, ...]) -> None:
     code, out, err = run(*flags)
@@ -69,6 +74,7 @@ def test_a_bad_flag_ends_the_worker_with_a_line_on_stderr(flags: tuple[str, ...]
     assert err.strip()
 
 
+@both_programs
 def test_both_transports_are_served_at_once(tmp_path: Path) -> None:
     worker = Worker("--stdio", "--socket", tmp_path / "s")
     try:
@@ -148,6 +154,7 @@ def accepted(client: Client, count: int) -> int:
     return statuses.count("Cancelled")
 
 
+@both_programs
 def test_the_queues_length_comes_from_the_environment_and_flags_win(
     start: Start, items_path: Path
 ) -> None:
@@ -161,6 +168,7 @@ def test_the_queues_length_comes_from_the_environment_and_flags_win(
     assert by_flag == by_default == 40
 
 
+@both_programs
 def test_an_unset_environment_needs_nothing() -> None:
     with Worker("--stdio") as worker:
         assert worker.process.stdin is not None
@@ -168,6 +176,7 @@ def test_an_unset_environment_needs_nothing() -> None:
         assert worker.wait() == 0
 
 
+@both_programs
 def test_a_missing_sqlite_file_is_an_error_and_is_not_made(start: Start, tmp_path: Path) -> None:
     path = tmp_path / "missing.db"
     running = start(transport="stdio", env={"MOLT_DB_SQLITE_PATH": path})
@@ -180,6 +189,7 @@ def test_a_missing_sqlite_file_is_an_error_and_is_not_made(start: Start, tmp_pat
     assert not path.exists()
 
 
+@both_programs
 def test_a_default_from_two_places_is_an_error_that_names_both(items_path: Path) -> None:
     dsn = "postgresql:///nowhere"
     code, _, err = run("--stdio", MOLT_DB_SQLITE_PATH=items_path, MOLT_DB_POSTGRES_DSN=dsn)

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from conformance.conftest import Start
-from conformance.test_cli import run
+from conformance.test_cli import both_programs, run
 from servers.fixtures import PostgresDatabase
 from servers.processes import wait_until
 
 SECRET = "5ecret-value"
 
 
+@both_programs
 def test_each_line_is_an_object(start: Start, items_path: Path, tmp_path: Path) -> None:
     manifest = tmp_path / 'odd "name"\\é.json'
     manifest.write_text(json.dumps({"abi_version": 1, "exports": [{"name": ""}]}))
@@ -50,6 +51,7 @@ def test_the_environment_and_the_file_choose_it_too(
     assert text.worker.stderr.splitlines()[-1].startswith("[")
 
 
+@both_programs
 def test_why_it_does_not_start_is_said_in_json_too() -> None:
     code, _, err = run("--stdio", "--log-format", "json", "--config", "/no/such/file.toml")
     assert code > 0
@@ -59,6 +61,7 @@ def test_why_it_does_not_start_is_said_in_json_too() -> None:
     assert "--log-format" in err
 
 
+@both_programs
 def test_bytes_that_are_no_utf8_are_replaced() -> None:
     name = b"/no/such/\xff\xfe.toml".decode(errors="surrogateescape")
     _, _, err = run("--stdio", "--log-format", "json", "--config", name)

@@ -18,6 +18,8 @@ from servers.processes import wait_until
 
 ENDS_WITHIN_S = 2.0
 
+pytestmark = pytest.mark.usefixtures("program")
+
 
 @pytest.fixture
 def on_stdio(start: Start, items_path: Path) -> Running:

@@ -15,6 +15,8 @@ from conformance.data import ENDLESS, make_items
 from servers.fixtures import PostgresDatabase
 from servers.processes import wait_until
 
+pytestmark = pytest.mark.usefixtures("program")
+
 LOADED, REFUSED = "is loaded again", "is not loaded again"
 BACKENDS = "select count(*) as n from pg_stat_activity where application_name = 'reload-test'"
 

@@ -16,7 +16,9 @@ import pytest
 from conformance.client import Channel, Client
 from conformance.test_cli import run
 from conformance.test_prometheus import get
-from servers.worker import worker_binary, worker_environment
+from servers.worker import worker_command, worker_environment
+
+pytestmark = pytest.mark.usefixtures("program")
 
 # Does what a service manager does: puts the sockets at 3 and up, says so, and becomes the worker.
 LAUNCH = """
@@ -49,7 +51,7 @@ def launch() -> Iterator[Launch]:
         more = {"LISTEN_FDS": len(fds)} | dict(env or {})
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-c", LAUNCH, ",".join(map(str, fds)), worker_binary()]
+                [sys.executable, "-c", LAUNCH, ",".join(map(str, fds)), *worker_command()]
                 + [str(arg) for arg in args],
                 pass_fds=fds,
                 stdin=subprocess.DEVNULL,

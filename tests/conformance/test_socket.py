@@ -15,7 +15,7 @@ from conformance.client import Channel, Client
 from conformance.codec import Wire
 from conformance.conftest import Start
 from conformance.data import ENDLESS
-from conformance.test_cli import run
+from conformance.test_cli import both_programs, run
 from servers.fixtures import failing
 from servers.worker import Worker
 
@@ -34,6 +34,7 @@ def pinged(worker: Worker, path: Path) -> None:
     client.close()
 
 
+@both_programs
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_only_its_owner_may_use_it(place: Path, umask: int) -> None:
     before = os.umask(umask)
@@ -46,6 +47,7 @@ def test_only_its_owner_may_use_it(place: Path, umask: int) -> None:
         os.umask(before)
 
 
+@both_programs
 def test_a_socket_that_nobody_listens_on_is_replaced(place: Path) -> None:
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(place))
@@ -53,6 +55,7 @@ def test_a_socket_that_nobody_listens_on_is_replaced(place: Path) -> None:
         pinged(worker, place)
 
 
+@both_programs
 def test_a_worker_that_was_killed_leaves_a_socket_that_the_next_replaces(place: Path) -> None:
     with failing(), Worker("--socket", place) as worker:
         pinged(worker, place)
@@ -63,6 +66,7 @@ def test_a_worker_that_was_killed_leaves_a_socket_that_the_next_replaces(place: 
         pinged(worker, place)
 
 
+@both_programs
 def test_a_socket_on_which_somebody_listens_is_refused(place: Path) -> None:
     with failing(), Worker("--socket", place) as worker:
         pinged(worker, place)
@@ -72,6 +76,7 @@ def test_a_socket_on_which_somebody_listens_is_refused(place: Path) -> None:
         pinged(worker, place)
 
 
+@both_programs
 @pytest.mark.parametrize("what", ["file", "folder", "link"])
 def test_what_is_no_socket_is_refused_and_left(place: Path, what: str) -> None:
     other = place.with_name("other")
@@ -90,6 +95,7 @@ def test_what_is_no_socket_is_refused_and_left(place: Path, what: str) -> None:
     assert place.is_dir() == (what == "folder")
 
 
+@both_programs
 @pytest.mark.parametrize("name", ["x" * 120, "no-such-folder/worker.sock"])
 def test_a_path_that_cannot_be_a_socket_is_an_error(place: Path, name: str) -> None:
     code, _, err = run(

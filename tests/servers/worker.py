@@ -3,7 +3,8 @@
     with Worker("--stdio", env={"MOLT_DB_SQLITE_PATH": path}) as worker:
         os.write(worker.stdin, …)
 
-The binary lies beside the running Python, or MOLT_WORKER_BINARY names it.
+The binary lies beside the running Python, or MOLT_WORKER_BINARY names it. Within
+`running_as("python")` it is `python -m molt_worker` instead.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from servers.processes import Guard, ServerError, environment, wait_until
 
@@ -37,6 +40,28 @@ def worker_binary() -> Path:
     return path
 
 
+Program = Literal["molt-worker", "python"]
+PROGRAMS: tuple[Program, Program] = ("molt-worker", "python")
+_program: ContextVar[Program] = ContextVar("program", default="molt-worker")
+
+
+@contextmanager
+def running_as(program: Program) -> Iterator[None]:
+    """Workers that are started meanwhile are this program."""
+    token = _program.set(program)
+    try:
+        yield
+    finally:
+        _program.reset(token)
+
+
+def worker_command() -> list[str]:
+    """What starts a worker, before its arguments."""
+    if _program.get() == "python":
+        return [sys.executable, "-m", "molt_worker"]
+    return [str(worker_binary())]
+
+
 def worker_environment(more: Mapping[str, object]) -> dict[str, str]:
     """Ours, without what would configure a worker, and `more`."""
     clean = {name: text for name, text in environment().items() if not name.startswith("MOLT_")}
@@ -47,7 +72,7 @@ class Worker:
     """A process. With `--stdio` in the arguments its stdin and stdout are pipes of the caller's."""
 
     def __init__(self, *args: object, env: Mapping[str, object] | None = None) -> None:
-        binary = worker_binary()
+        command = worker_command()
         self.folder = Path(tempfile.mkdtemp(prefix="molt-worker-", dir="/tmp"))
         # On stdio it ends by itself when this process is gone, as its input then does.
         self._guard = None if "--stdio" in args else Guard(self.folder)
@@ -56,7 +81,7 @@ class Worker:
         try:
             with self._log.open("wb") as log:
                 self.process = subprocess.Popen(
-                    [binary, *map(str, args)],
+                    [*command, *map(str, args)],
                     stdin=pipe,
                     stdout=pipe,
                     stderr=log,
@@ -65,7 +90,7 @@ class Worker:
                 )
         except OSError as error:
             self._forget()
-            raise ServerError(f"{binary} cannot be started: {error}") from error
+            raise ServerError(f"{command[0]} cannot be started: {error}") from error
         if self._guard is not None:
             self._guard.watch(self.process.pid)
 

@@ -29,7 +29,7 @@ ARROWS = {
     "engine": "query sql db codec",
     "worker": "engine query db codec wire",
     "client": "wire",
-    "bindings": "query sql engine codec client db drivers",
+    "bindings": "query sql engine codec client db drivers apps",
     "apps": "worker drivers db",
     "examples/cpp": "query sql engine db db/sqlite",
 }
@@ -93,7 +93,7 @@ def forbidden_includes(files: Files) -> list[str]:
             for library, rooms in LIBRARIES.items():
                 if name.startswith(library) and room not in rooms:
                     complaints.append(f"{path}: only {sorted(rooms)} may include {name}")
-            ours = name.startswith("molt/") or f"src/{name}" in files
+            ours = name.startswith(("molt/", "apps/")) or f"src/{name}" in files
             if ours and room_of(name) not in allowed:
                 complaints.append(f"{path}: {room} may not know {room_of(name) or name} ({name})")
             elif name.startswith("bindings/") or (bracket == '"' and ".." in name):
@@ -244,6 +244,8 @@ def test_a_forbidden_arrow_is_caught() -> None:
     assert complaints("src/molt/db/sqlite/a.cc", '"molt/db/pool.h"') == []
     assert complaints("src/molt/db/sqlite/a.cc", "<molt/engine/engine.h>")
     assert complaints("src/molt/engine/a.cc", '"bindings/module.h"')
+    assert complaints("src/molt/worker/a.cc", '"apps/molt_worker/program.h"')
+    assert complaints("bindings/a.cc", '"apps/molt_worker/program.h"') == []
     assert complaints("src/molt/engine/a.cc", "<sqlite3.h>")
     assert complaints("src/molt/engine/a.cc", '"../db/pool.h"')
     assert complaints("src/molt/engine/a.cc", '"engine.h"')

@@ -58,9 +58,12 @@ Async<Reply> Call::Next(Patience patience) {
   Reply reply;
   reply.codec = response.codec;
   reply.payload = std::move(response.payload);
-  reply.metrics = std::move(received->metrics);
   reply.is_last = !response.part || !response.part->more;
-  if (!reply.is_last) exchange_->Credit(1);
+  if (reply.is_last) {
+    reply.metrics = std::move(received->metrics);  // before, they are 0
+  } else {
+    exchange_->Credit(1);
+  }
   co_return reply;
 }
 

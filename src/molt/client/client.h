@@ -40,6 +40,8 @@ class Call {
   // The next part. The worker's own error if it answered with one, Timeout, Cancelled, and
   // Unavailable if it went away. Kept alive by the caller until it is done.
   Async<Reply> Next(Patience patience);
+  // From any thread: asks the worker to stop, whose last part, usually Cancelled, still comes.
+  void Stop() const { exchange_->Stop(); }
 
  private:
   friend class Client;
