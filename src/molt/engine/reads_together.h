@@ -24,7 +24,7 @@ class ReadsTogether {
   ReadsTogether& operator=(const ReadsTogether&) = delete;
 
   // What the next read is to run in; nullptr if it is to run by itself. Begun by the first read,
-  // which must not wait past `trial_end`.
+  // which must not wait past `trial_end`. Precondition: the database is owned by a shared_ptr.
   [[nodiscard]] std::shared_ptr<Transaction> For(Database& database, const Deadline& trial_end);
   // After a failure: the next read begins anew.
   void End(Database& database);
