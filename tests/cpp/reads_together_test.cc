@@ -3,9 +3,12 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <variant>
 
 #include <gtest/gtest.h>
 
@@ -38,7 +41,9 @@ class ReadsTogetherTest : public ::testing::Test {
     options.mode = db::sqlite::OpenMode::kReadWriteCreate;
     options.busy_wait_max = std::chrono::milliseconds(50);
     pool_ = db::sqlite::OpenSqlite(options).value();
-    return std::make_shared<Database>(pool_, DatabaseOptions{.trial_time = kTrialTime});
+    DatabaseOptions database_options;
+    database_options.trial_time = std::chrono::seconds(5);
+    return std::make_shared<Database>(pool_, database_options);
   }
   static void Run(Database& database, const std::string& sql, bool succeeds = true) {
     const auto result = database.RunBlocking<db::ExecuteResult>(
@@ -66,7 +71,6 @@ class ReadsTogetherTest : public ::testing::Test {
     return result ? Number(*result) : -1;
   }
 
-  static constexpr std::chrono::microseconds kTrialTime = std::chrono::seconds(5);
   static constexpr const char* kCount = "select count(*) from t";
   const std::filesystem::path folder_ =
       std::filesystem::temp_directory_path() / ("molt-together-" + std::to_string(getpid()));

@@ -50,7 +50,9 @@ TEST(NumberText, EveryDoubleIsItsShortestText) {
   std::mt19937_64 random(7);  // NOLINT(cert-msc51-cpp): the same each time
   for (int round = 0; round < 300'000; ++round) {
     const auto any = std::bit_cast<double>(random());
-    if (std::isfinite(any)) ASSERT_EQ(Written(any), Shortest(any));
+    if (std::isfinite(any)) {
+      ASSERT_EQ(Written(any), Shortest(any));
+    }
     // Near decimals of few places: these, and the doubles beside them.
     const double scale = std::pow(10.0, static_cast<double>(random() % 6));
     const auto bits = random() % 60;
