@@ -9,6 +9,8 @@
 #include <new>
 #include <utility>
 
+#include "molt/types/copy_short.h"
+
 namespace molt::types {
 
 // Not std::vector: large blocks grow by realloc, which moves pages instead of copying them, and
@@ -53,7 +55,7 @@ class Buffer {
   void Append(const void* bytes, std::size_t count) {
     if (count == 0) return;
     if (size_ + count > capacity_) Grow(size_ + count);
-    std::memcpy(data_ + size_, bytes, count);
+    CopyShort(data_ + size_, bytes, count);
     size_ += count;
   }
   template <class T>

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "molt/types/copy_short.h"
 
 namespace molt::types {
 
@@ -51,20 +51,7 @@ class ByteOut {
     ++at_;
   }
   void append(const char* bytes, std::size_t count) {
-    char* to = Room(count);
-    // What most pieces are, without a call: eight bytes from either end, which may overlap.
-    if (count - 8 <= 8) {
-      std::uint64_t first = 0;
-      std::uint64_t last = 0;
-      std::memcpy(&first, bytes, 8);
-      std::memcpy(&last, bytes + count - 8, 8);
-      std::memcpy(to, &first, 8);
-      std::memcpy(to + count - 8, &last, 8);
-    } else if (count < 8) {
-      for (std::size_t i = 0; i < count; ++i) to[i] = bytes[i];
-    } else {
-      std::memcpy(to, bytes, count);
-    }
+    CopyShort(Room(count), bytes, count);
     at_ += count;
   }
   ByteOut& operator+=(char byte) {

@@ -80,6 +80,13 @@ Expr TitleHas(const Expr& title, std::string_view part, std::string_view dialect
 
 query::Query MakeQuery(const Input& input, std::string_view dialect) {
   static const query::Table items("items");
+  // Made once: each request adds its conditions.
+  static const query::Query all = [] {
+    std::vector<Expr> columns;
+    for (const std::string_view name : kNames) columns.push_back(items[name]);
+    const std::vector<query::Ordering> order = {items["id"].Asc()};
+    return query::From(items).Select(columns).OrderBy(order);
+  }();
   std::vector<Expr> conditions = {items["user_id"] == Expr(input.user_id)};
   if (!input.status.empty() && input.status != kAnyStatus) {
     conditions.push_back(items["status"] == Expr(input.status));
@@ -88,13 +95,7 @@ query::Query MakeQuery(const Input& input, std::string_view dialect) {
     conditions.push_back(TitleHas(items["title"], input.title_part, dialect));
   }
   if (input.after) conditions.push_back(items["id"] > Expr(*input.after));
-  static const std::vector<Expr> columns = [] {
-    std::vector<Expr> all;
-    for (const std::string_view name : kNames) all.push_back(items[name]);
-    return all;
-  }();
-  static const std::vector<query::Ordering> order = {items["id"].Asc()};
-  return query::From(items).Where(conditions).Select(columns).OrderBy(order).Limit(input.limit);
+  return all.Where(conditions).Limit(input.limit);
 }
 
 // What the contract promises, whatever the table's columns are declared as.
