@@ -46,10 +46,8 @@ void AppendValue(const types::Value& value, std::string& out) {
   }
   std::string json;
   AppendJsonValue(value, json);
-  // A number that is none is worth telling here, where there is no null to confuse it with.
-  if (const auto* number = std::get_if<double>(&value); number != nullptr && json == "null") {
-    json = *number != *number ? "NaN" : *number > 0 ? "Infinity" : "-Infinity";
-  }
+  // A number that is none: as in JSON, the same as NULL.
+  if (json == "null") return;
   std::string_view text = json;
   if (text.starts_with('"')) text = text.substr(1, text.size() - 2);
   AppendField(text, out);
