@@ -117,8 +117,12 @@ void CountPool(Call& call, const Alias& alias) {
   call.metrics.pool_idle = static_cast<std::int64_t>(alias.gate.idle());
 }
 
-Async<engine::Encoded> RunEncoded(CallPtr call, Alias& alias, const engine::Source& source,
-                                  EncodedRequest make) {
+Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Source source,
+                                       engine::EncodeSpec spec) {
+  spec.allowance = ShareOf(call);
+  const auto make = [&alias, &source, &spec](const engine::RequestContext& context) {
+    return engine::FetchEncoded(alias.database, source, spec, context);
+  };
   std::int64_t queue_us = 0;
   auto encoded = co_await RunRead<engine::Encoded>(call, alias, source, make, queue_us);
   call->metrics.queue_us = queue_us;
@@ -127,15 +131,6 @@ Async<engine::Encoded> RunEncoded(CallPtr call, Alias& alias, const engine::Sour
     call->metrics.decode_us = encoded->decode_us;
   }
   co_return encoded;
-}
-
-Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Source source,
-                                       engine::EncodeSpec spec) {
-  spec.allowance = ShareOf(call);
-  const auto make = [&alias, &source, &spec](const engine::RequestContext& context) {
-    return engine::FetchEncoded(alias.database, source, spec, context);
-  };
-  co_return co_await RunEncoded(std::move(call), alias, source, make);
 }
 
 Async<Answer> AnswerQuery(CallPtr call, QueryInput input) {
