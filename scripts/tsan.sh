@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 load=(tests/client/test_ledger.py tests/client/test_concurrency.py
-  tests/conformance/test_{overload,stream,deadlines,control,reads_postgres}.py)
+  tests/conformance/test_{overload,stream,stream_patience,deadlines,control,reads_postgres}.py)
 requests=20000
 if [[ ${1:-} == --quick ]]; then
   shift

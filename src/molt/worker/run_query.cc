@@ -54,7 +54,8 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
     co_await call->server.quick_runs().Run(work);
     if (quick) {
       MOLT_CO_ASSIGN(engine::Encoded encoded, std::move(*quick));
-      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForTurn());
+      const StreamHold nothing{nullptr, context.deadline};
+      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForTurn(nothing));
       call->metrics.exec_us = encoded.exec_us;
       call->metrics.decode_us = encoded.decode_us;
       last = std::move(encoded.bytes);
@@ -65,6 +66,7 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
   if (!pass) co_return Fail(std::move(pass).error());
   call->metrics.queue_us = MicrosSince(call->received);
   const wire::PayloadCodec codec = CodecOf(input.spec.format);
+  const StreamHold hold{&alias, context.deadline};
   // The pass is kept here for all of the stream; each step borrows none.
   Gate::Pass none;
   auto opened = co_await call->server.RunOn<std::unique_ptr<engine::EncodedStream>>(
@@ -83,11 +85,11 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
       co_return InvalidQuery("a part of the result is larger than a reply can be");
     }
     if (stream->is_last()) {
-      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForTurn());
+      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForTurn(hold));
       last = std::move(piece);
       co_return stream->rows();
     }
-    MOLT_CO_RETURN_IF_ERROR(co_await call->SendPart(codec, std::move(piece)));
+    MOLT_CO_RETURN_IF_ERROR(co_await call->SendPart(codec, std::move(piece), hold));
   }
 }
 
