@@ -1,6 +1,6 @@
 # Each target does its own set-up and is quick when nothing changed. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: setup demo test cancel-races ledger soak fuzz check bench fmt clean help
+.PHONY: setup demo test cancel-races ledger soak fuzz tsan check bench fmt clean help
 
 setup: ## system packages, .venv, the compiled extension
 	@scripts/setup.sh test demo
@@ -28,6 +28,9 @@ soak: ## everything a client of a worker does, for 10 minutes: does anything gro
 
 fuzz: ## each *_fuzz.cc for FUZZ_S seconds (60), from its committed corpus
 	@scripts/fuzz.sh $(or $(FUZZ_S),60)
+
+tsan: ## the mixed load on a worker under ThreadSanitizer; ARGS=--quick for a part of it
+	@scripts/tsan.sh $(ARGS)
 
 check: ## format, lint, types, arrows between rooms
 	@scripts/check.sh

@@ -30,11 +30,13 @@ Install them with:
     >/dev/null
 }
 
-# Configures a CMake preset when needed and builds what changed.
+# Configures a CMake preset when needed and builds what changed: of the targets that follow, or of
+# all.
 build() {
   local preset=$1
+  shift
   [[ -f build/$preset/build.ninja ]] || cmake --preset "$preset"
-  cmake --build --preset "$preset"
+  cmake --build --preset "$preset" ${1:+--target "$@"}
 }
 
 # Our own C++ sources, one per line.

@@ -221,6 +221,8 @@ Status ApplyFile(const std::string& file, Config& config) {
       config.in_flight_max = static_cast<std::size_t>(*number);
     } else if (key == "max_client_bytes" && number && *number >= 1) {
       config.client_bytes_max = static_cast<std::size_t>(*number);
+    } else if (key == "max_stream_wait_ms" && number && *number >= 1) {
+      config.stream_wait_max = std::chrono::milliseconds(*number);
     } else if (key == "metrics_socket" && value.AsString() != nullptr) {
       config.metrics_socket = *value.AsString();
     } else if (key == "metrics_file" && value.AsString() != nullptr) {
@@ -229,10 +231,10 @@ Status ApplyFile(const std::string& file, Config& config) {
                IsLogFormat(*value.AsString())) {
       config.log_format = *value.AsString();
     } else {
-      return InvalidQuery(file + ": \"" + key +
-                          "\" is no setting, or its value is wrong; there are max_queue, " +
-                          "threads, max_rows, max_in_flight, max_client_bytes, metrics_socket, " +
-                          "metrics_file, log_format and [databases.NAME]");
+      return InvalidQuery(
+          file + ": \"" + key + "\" is no setting, or its value is wrong; there are max_queue, " +
+          "threads, max_rows, max_in_flight, max_client_bytes, " +
+          "max_stream_wait_ms, metrics_socket, metrics_file, log_format and " + "[databases.NAME]");
     }
   }
   return {};

@@ -1,6 +1,7 @@
 // Where a worker's settings come from: flags, a file, the environment; the first that says it wins.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -27,6 +28,7 @@ struct Config {
   std::optional<std::size_t> threads;
   std::optional<std::size_t> in_flight_max;
   std::optional<std::size_t> client_bytes_max;
+  std::optional<std::chrono::milliseconds> stream_wait_max;
   std::int64_t rows_max = 1000;
   std::string cursor_key;
   // Empty: none.

@@ -80,6 +80,7 @@ Result<Loaded> Load(const Flags& flags, const std::vector<OpenDatabase>& open) {
   options.in_flight_max =
       flags.in_flight_max.value_or(config.in_flight_max.value_or(options.in_flight_max));
   options.reply_bytes_max = config.client_bytes_max.value_or(options.reply_bytes_max);
+  options.stream_wait_max = config.stream_wait_max.value_or(options.stream_wait_max);
   options.rows_max = config.rows_max;
   options.only_exports = flags.only_exports;
   options.cursor_key = config.cursor_key;

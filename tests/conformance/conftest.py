@@ -27,6 +27,7 @@ from conformance.codec import WIRES, Wire
 from conformance.data import make_items
 from servers.bounded import bounded_in_time
 from servers.fixtures import PostgresDatabase, failing
+from servers.processes import SLOWER
 from servers.worker import PROGRAMS, Program, Worker, running_as
 
 Transport = Literal["stdio", "socket"]
@@ -176,7 +177,8 @@ def socket_client(wire: Wire, shared_worker: Shared) -> Iterator[Client]:
 def pg_worker(pg_database: PostgresDatabase) -> Iterator[Shared]:
     """Its sessions have a zone that is not UTC, which must not be seen in any value."""
     dsn = pg_database.url(options="-c TimeZone=Asia/Kolkata")
-    shared = Shared({"MOLT_DB_POSTGRES_DSN": dsn, "MOLT_DB_POSTGRES_QUERY_TIMEOUT_MS": 10_000})
+    timeout_ms = int(10_000 * SLOWER)
+    shared = Shared({"MOLT_DB_POSTGRES_DSN": dsn, "MOLT_DB_POSTGRES_QUERY_TIMEOUT_MS": timeout_ms})
     yield shared
     shared.close()
 

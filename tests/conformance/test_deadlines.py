@@ -13,9 +13,9 @@ from conformance.conftest import Start
 from conformance.data import ENDLESS
 from servers.fault_proxy import FaultProxy, Stall
 from servers.fixtures import PostgresDatabase
-from servers.processes import wait_until
+from servers.processes import SLOWER, wait_until
 
-LATE_S = 2.0
+LATE_S = 2.0 * SLOWER
 """How much later than its deadline a reply may come on a machine that is busy with tests."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from conformance.client import Channel, Client
-from conformance.codec import Wire
+from conformance.codec import Wire, encode
 from conformance.conftest import Running, Start
 from conformance.data import ENDLESS
 from servers.processes import wait_until
@@ -28,13 +29,15 @@ ENDLESS_ROWS = (
 )
 
 
+def start_bounded(start: Start, tmp_path: Path, url: str) -> Running:
+    config = tmp_path / "worker.toml"
+    config.write_text(f'max_client_bytes = {CLIENT_BYTES_MAX}\n[databases]\ndefault = "{url}"\n')
+    return start("--config", config, "--threads", 2, "--max-queue", 100)
+
+
 @pytest.fixture
 def running(start: Start, items_path: Path, tmp_path: Path) -> Running:
-    config = tmp_path / "worker.toml"
-    config.write_text(
-        f'max_client_bytes = {CLIENT_BYTES_MAX}\n[databases]\ndefault = "sqlite:///{items_path}"\n'
-    )
-    return start("--config", config, "--threads", 2, "--max-queue", 100)
+    return start_bounded(start, tmp_path, f"sqlite:///{items_path}")
 
 
 def peak_bytes(running: Running) -> int:
@@ -75,11 +78,13 @@ def wait_until_idle(client: Client) -> None:
     wait_until(lambda: all(running_requests(client) == 0 for _ in range(10)), 30)
 
 
-def read_large(silent: Silent, entry: str, payload: Any, running: Running, other: Client) -> None:
+def read_large(
+    silent: Silent, entry: str, payload: Any, running: Running, other: Client, **options: Any
+) -> None:
     """Asks for a lot at once, and reads it late."""
     before = peak_bytes(running)
     frames = b"".join(
-        silent.client.encode(entry, payload, request_id=n) for n in range(LARGE_COUNT)
+        silent.client.encode(entry, payload, request_id=n, **options) for n in range(LARGE_COUNT)
     )
     assert silent.send(frames) == len(frames)
     wait_until_idle(other)
@@ -115,10 +120,29 @@ def test_unread_batches_are_bounded_and_all_come_when_they_are_read(running: Run
     silent.close()
 
 
+@pytest.mark.parametrize("codec", ["json", "msgpack"])
+def test_unread_pages_of_items_are_bounded_and_all_come_when_they_are_read(
+    start: Start, own_items: Path, tmp_path: Path, codec: str
+) -> None:
+    connection = sqlite3.connect(own_items)
+    connection.execute(
+        "with recursive c(n) as (select 1 union all select n + 1 from c where n < ?)"
+        " insert into items (user_id, created_at, status, title, unread)"
+        " select 9, '', 'open', replace(hex(zeroblob(?)), '00', 'xx'), 0 from c",
+        (LARGE_BYTES // MIB + 1, MIB // 2),
+    )
+    connection.commit()
+    connection.close()
+    running = start_bounded(start, tmp_path, f"sqlite:///{own_items}")
+    silent, other = Silent(running, "msgpack"), running.client()
+    other.ping()
+    page = encode({"user_id": 9}, codec)
+    read_large(silent, "list_items", page, running, other, codec=codec)
+    silent.close()
+
+
 def test_results_of_postgresql_are_bounded_too(start: Start, pg_url: str, tmp_path: Path) -> None:
-    config = tmp_path / "worker.toml"
-    config.write_text(f'max_client_bytes = {CLIENT_BYTES_MAX}\n[databases]\ndefault = "{pg_url}"\n')
-    running = start("--config", config)
+    running = start_bounded(start, tmp_path, pg_url)
     silent, other = Silent(running, "msgpack"), running.client()
     other.ping()
     before = peak_bytes(running)

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from servers.processes import SLOWER
+
 # Where a hang lets no signal through, the process ends; pytest-xdist goes on with another one.
 ENDS_AFTER_S = 15
 
@@ -15,6 +17,7 @@ ENDS_AFTER_S = 15
 @contextmanager
 def bounded_in_time(seconds: int) -> Generator[None]:
     """What hangs in the block fails, with the place where it hangs, and the run goes on."""
+    seconds = int(seconds * SLOWER)
 
     def hangs(*_: object) -> None:
         raise AssertionError(f"the test hangs: it did not end within {seconds} s")

@@ -16,6 +16,9 @@ from typing import Any
 
 STARTS_WITHIN_S = 60
 STOPS_WITHIN_S = 30
+SLOWER = float(os.environ.get("MOLT_TESTS_SLOWER", "1"))
+"""How many times as slow as usual is what the tests run, a worker under ThreadSanitizer for one:
+bounds of time, after which something counts as lost or late, are multiplied by it."""
 
 
 class ServerError(Exception):
@@ -70,6 +73,7 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10.0, what: str = "") -> None:
+    seconds *= SLOWER
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -10,8 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "molt/codec/columns_format.h"
-#include "molt/codec/encoder.h"
-#include "molt/types/column_builder.h"
+#include "molt/codec/encoder_testing.h"
 
 namespace molt::codec {
 namespace {
@@ -21,21 +20,13 @@ using types::TypeId;
 using types::Value;
 
 types::RecordBatchPtr BatchOf(const LogicalType& type, const std::vector<Value>& values) {
-  types::ColumnBuilder builder(type);
-  for (const Value& value : values) builder.AppendValue(value);
-  auto batch = std::make_shared<types::RecordBatch>();
-  batch->columns.push_back(builder.Finish());
-  batch->schema = std::make_shared<const types::Schema>(
-      types::Schema{{"cölumn", batch->columns[0].type, true}});
-  batch->num_rows = static_cast<std::int64_t>(values.size());
-  return batch;
+  return codec::BatchOf({{"cölumn", type, values}});
 }
 
 std::string Encoded(const std::vector<types::RecordBatchPtr>& batches) {
-  const auto encoder = MakeEncoder(ResultFormat::kColumns);
-  for (const auto& batch : batches) EXPECT_TRUE(encoder->Add(batch));
-  EXPECT_TRUE(encoder->Finish());
-  return encoder->Take();
+  auto encoded = Encode(ResultFormat::kColumns, batches);
+  EXPECT_TRUE(encoded) << encoded.error().message;
+  return encoded ? std::move(*encoded) : std::string();
 }
 
 std::vector<types::RecordBatchPtr> Decoded(const std::string& bytes) {

@@ -46,11 +46,9 @@ void AppendValue(const types::Value& value, types::ByteOut& out) {
   }
   types::ByteOut json;
   AppendJsonValue(value, json);
-  // A number that is none is worth telling here, where there is no null to confuse it with.
   std::string_view text = json.view();
-  if (const auto* number = std::get_if<double>(&value); number != nullptr && text == "null") {
-    text = *number != *number ? "NaN" : *number > 0 ? "Infinity" : "-Infinity";
-  }
+  // A number that is none: as in JSON, the same as NULL.
+  if (text == "null") return;
   if (text.starts_with('"')) text = text.substr(1, text.size() - 2);
   AppendField(text, out);
 }

@@ -1,6 +1,8 @@
 // Connections shared by many callers.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -15,6 +17,10 @@ enum class Access : std::uint8_t { kRead, kWrite };
 struct PoolUse {
   int in_use = 0;
   int idle = 0;
+  // Of who finds all in use, and no more may be opened: those that wait now, and all that ever did.
+  // A pool that has a connection for everyone that its users admit need not count them.
+  std::size_t waiting = 0;
+  std::uint64_t waits = 0;
 };
 
 class Pool;

@@ -52,7 +52,8 @@ Async<Encoded> FetchEncoded(std::shared_ptr<Database> database, Source source, E
   if (context.reactor != nullptr) limits.first_bytes = kLoopBytesMax;
   MOLT_CO_ASSIGN(const std::unique_ptr<Cursor> cursor,
                  co_await database->OpenAtOnce(std::move(source), limits, context));
-  const auto encoder = codec::MakeEncoder(spec.format, spec.options);
+  const auto encoder =
+      spec.make_encoder ? spec.make_encoder() : codec::MakeEncoder(spec.format, spec.options);
   Encoded encoded;
   while (true) {
     MOLT_CO_ASSIGN(types::RecordBatchPtr batch, co_await cursor->Next(context));

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,8 @@ struct EncodeSpec {
   std::int64_t batch_rows = 0;  // what is read at a time has so many at most; 0: the engine's usual
   std::size_t bytes_max = 0;    // InvalidQuery if it would be longer; 0: no limit
   std::shared_ptr<ByteAllowance> allowance;  // Busy if it says no; may be nullptr
+  // What encodes it; empty: the format's own encoder.
+  std::function<std::unique_ptr<codec::Encoder>()> make_encoder;
 };
 
 struct Encoded {

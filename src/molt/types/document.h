@@ -77,7 +77,8 @@ struct DocumentLimits {
 
 // All of `text` must be one document. Refused: what exceeds the limits, a key that repeats within
 // a map, text that is not UTF-8, bytes that follow. Errors (InvalidQuery) tell the byte offset.
-// `so_far`, if given, gets the part of a refused document's outermost map that was read.
+// `so_far`, if given, gets the part of a refused document's outermost map that was read, in which a
+// key may repeat.
 [[nodiscard]] Result<Document> ParseJson(std::string_view text, const DocumentLimits& limits = {},
                                          Document* so_far = nullptr);
 // Also refused: extension types and keys that are not strings.

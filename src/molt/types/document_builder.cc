@@ -94,11 +94,11 @@ bool DocumentBuilder::End() {
     Place(std::move(frame.array));
     return true;
   }
-  if (const std::string* key = RepeatedKey(frame.map)) {
-    return Refuse("the key " + Shown(*key) + " twice in one map");
-  }
+  const std::string* repeated = RepeatedKey(frame.map);
+  if (repeated != nullptr) Refuse("the key " + Shown(*repeated) + " twice in one map");
+  // Also when it is refused: what was read of the document is asked for.
   Place(std::move(frame.map));
-  return true;
+  return repeated == nullptr;
 }
 
 Document DocumentBuilder::TakeSoFar() {

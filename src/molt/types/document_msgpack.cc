@@ -124,6 +124,7 @@ Result<Document> ParseMsgPack(std::string_view bytes, const DocumentLimits& limi
           DocumentError("MsgPack", builder.problem(), std::max(offset, visitor.error_offset())));
     }
     if (offset != bytes.size()) {
+      if (so_far != nullptr) *so_far = builder.TakeSoFar();
       return Fail(DocumentError("MsgPack", "bytes after the document", offset));
     }
     return builder.Take();

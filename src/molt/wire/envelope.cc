@@ -1,5 +1,6 @@
 #include "molt/wire/envelope.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -83,6 +84,13 @@ Document ReadMap(std::string_view body, WireFormat format, std::string& problem)
   return std::move(*read);
 }
 
+// As only a map that is refused can have it: then nobody can tell which of the two was meant.
+bool HasTwice(const Document& envelope, std::string_view name) {
+  const auto& fields = *envelope.AsMap();
+  return std::count_if(fields.begin(), fields.end(),
+                       [name](const auto& field) { return field.first == name; }) > 1;
+}
+
 std::string TakePayload(Document& envelope, WireFormat format, Fields& fields) {
   constexpr std::string_view kBinary = "payload";
   constexpr std::string_view kText = "payload_b64";
@@ -131,7 +139,7 @@ ReceivedRequest ReadRequest(std::string_view body) {
   Request& request = received.request;
   std::string id_problem;
   Fields id(envelope, id_problem);
-  request.request_id = id.Unsigned("request_id", kIdMax);
+  if (!HasTwice(envelope, "request_id")) request.request_id = id.Unsigned("request_id", kIdMax);
   if (received.problem.empty()) received.problem = std::move(id_problem);
   if (!received.problem.empty()) return received;
 

@@ -108,6 +108,44 @@ TEST(EnvelopeTest, TheIdIsFoundInARequestThatIsWrongOtherwise) {
   EXPECT_NE(read.problem.find("entry"), std::string::npos) << read.problem;
 }
 
+// A MsgPack map of so many pairs, which follow.
+std::string MapOf(char pairs, const std::string& fields) { return char(0x80 + pairs) + fields; }
+
+TEST(EnvelopeTest, TheIdIsKnownOfARequestWithAKeyTwice) {
+  const std::string id = "\xaarequest_id\x07";
+  const std::string entry =
+      "\xa5"
+      "entry\xa1x";
+  for (const std::string& body :
+       {MapOf(3, id + entry + entry), MapOf(3, entry + entry + id), MapOf(4, id + entry + entry),
+        MapOf(2, id + "\xa1x" + MapOf(2, entry + entry)),
+        std::string(R"({"request_id":7,"entry":"a","entry":"b"})"),
+        std::string(R"({"entry":"a","entry":"b","request_id":7})"),
+        std::string(R"({"request_id":7,"x":{"a":1,"a":1},"entry":"b"})")}) {
+    const ReceivedRequest read = ReadRequest(body);
+    EXPECT_EQ(read.request.request_id, 7U) << body;
+    EXPECT_NE(read.problem, "") << body;
+  }
+}
+
+TEST(EnvelopeTest, AnIdThatIsThereTwiceIsNone) {
+  const std::string id = "\xaarequest_id";
+  for (const std::string& body :
+       {MapOf(2, id + "\x07" + id + "\x07"), MapOf(2, id + "\x07" + id + "\x08"),
+        MapOf(3, id + "\x07" + id + "\x08"),  // and then it breaks off
+        std::string(R"({"request_id":7,"request_id":7})"),
+        std::string(R"({"request_id":7,"request_id":8,"entry":)")}) {
+    const ReceivedRequest read = ReadRequest(body);
+    EXPECT_EQ(read.request.request_id, 0U) << body;
+    EXPECT_NE(read.problem, "") << body;
+  }
+}
+
+TEST(EnvelopeTest, TheIdIsKnownOfARequestThatMoreFollows) {
+  EXPECT_EQ(ReadRequest(MapOf(1, "\xaarequest_id\x07") + "\xc0").request.request_id, 7U);
+  EXPECT_EQ(ReadRequest(R"({"request_id":7}{})").request.request_id, 7U);
+}
+
 TEST(EnvelopeTest, WhatIsWrongIsNamed) {
   const auto problem = [](std::string_view body) { return ReadRequest(body).problem; };
   const std::string rest = R"("entry":"e","timeout_ms":0,"codec":"raw"})";

@@ -32,6 +32,12 @@ class PartSink {
   virtual Async<void> WaitForRoom(Deadline deadline, CancelToken cancel) = 0;
 };
 
+// What a stream keeps from others while it waits for its client.
+struct StreamHold {
+  const Alias* alias = nullptr;  // a place and a connection of it; nullptr: nothing
+  Deadline deadline;             // the request's own or its alias's
+};
+
 // On the server's thread, all of it.
 struct Call {
   Call(Server& of, OfferPtr from, const Callable& what, wire::Request received_request,
@@ -39,10 +45,11 @@ struct Call {
 
   [[nodiscard]] engine::RequestContext Context() const;
   [[nodiscard]] bool IsStreamed() const { return request.stream_window.has_value(); }
-  // Sends a part, once the client lets one more come and has read what came before.
-  Async<void> SendPart(wire::PayloadCodec codec, std::string payload);
-  // For a part that is sent as the answer.
-  Async<void> WaitForTurn();
+  // Sends a part, once its turn has come.
+  Async<void> SendPart(wire::PayloadCodec codec, std::string payload, const StreamHold& hold);
+  // Until the client lets one more part come and has read what came before; for a part that is sent
+  // as the answer. Busy if that takes long while others wait for what the stream holds.
+  Async<void> WaitForTurn(const StreamHold& hold);
   void AddCredit(std::uint64_t parts);
 
   Server& server;
@@ -58,7 +65,9 @@ struct Call {
   ReplyBudget::Share share;
 
  private:
-  Async<void> WaitForCredit();
+  Async<void> WaitForCredit(Deadline until);
+  // Does not take the credit.
+  Async<void> WaitForCreditAndRoom(Deadline until);
 
   std::weak_ptr<PartSink> replies_;
   std::uint64_t credit_ = 0;

@@ -42,6 +42,9 @@ struct OfferOptions {
   // as they are made and until they are read.
   std::size_t in_flight_max = 1024;
   std::size_t reply_bytes_max = std::size_t{128} << 20;
+  // How long a stream may wait for its client while others wait for the database. Long enough for
+  // a client that works on each part, and short beside what who waits would call a failure.
+  std::chrono::milliseconds stream_wait_max{5000};
   Manifest manifest;
   bool only_exports = false;  // no free SQL
   std::string cursor_key;

@@ -13,30 +13,13 @@
 #include "molt/worker/cursor.h"
 #include "molt/worker/manifest.h"
 #include "molt/worker/named_params.h"
+#include "molt/worker/no_pool.h"
 #include "molt/worker/query_input.h"
 
 namespace {
 
 using namespace molt;
 using namespace molt::worker;
-
-// A database that is only talked of.
-class NoPool final : public db::Pool {
- public:
-  explicit NoPool(std::string_view dialect) : dialect_(dialect) {}
-  Async<db::Lease> Acquire(db::Access, const db::ExecContext&) override {
-    co_return Closed("there is no database");
-  }
-  void Close() override {}
-  [[nodiscard]] db::PoolUse Use() const override { return {}; }
-  [[nodiscard]] bool IsBlocking() const override { return true; }
-  [[nodiscard]] std::string_view DialectName() const override { return dialect_; }
-  [[nodiscard]] bool IsProcessLocal() const override { return true; }
-
- private:
-  void GiveBack(std::unique_ptr<db::Connection>, db::Access) override {}
-  const std::string_view dialect_;
-};
 
 class Worker {
  public:

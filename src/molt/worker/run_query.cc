@@ -56,7 +56,8 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
     co_await call->server.quick_runs().Run(work);
     if (quick) {
       MOLT_CO_ASSIGN(engine::Encoded encoded, std::move(*quick));
-      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForTurn());
+      const StreamHold nothing{nullptr, context.deadline};
+      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForTurn(nothing));
       call->metrics.exec_us = encoded.exec_us;
       call->metrics.decode_us = encoded.decode_us;
       last = std::move(encoded.bytes);
@@ -67,6 +68,7 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
   if (!pass) co_return Fail(std::move(pass).error());
   call->metrics.queue_us = MicrosSince(call->received);
   const wire::PayloadCodec codec = CodecOf(input.spec.format);
+  const StreamHold hold{&alias, context.deadline};
   // The pass is kept here for all of the stream; each step borrows none.
   Gate::Pass none;
   auto opened = co_await call->server.RunOn<std::unique_ptr<engine::EncodedStream>>(
@@ -85,11 +87,11 @@ Async<std::int64_t> StreamRows(CallPtr call, QueryInput& input, std::string& las
       co_return InvalidQuery("a part of the result is larger than a reply can be");
     }
     if (stream->is_last()) {
-      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForTurn());
+      MOLT_CO_RETURN_IF_ERROR(co_await call->WaitForTurn(hold));
       last = std::move(piece);
       co_return stream->rows();
     }
-    MOLT_CO_RETURN_IF_ERROR(co_await call->SendPart(codec, std::move(piece)));
+    MOLT_CO_RETURN_IF_ERROR(co_await call->SendPart(codec, std::move(piece), hold));
   }
 }
 
@@ -119,8 +121,12 @@ void CountPool(Call& call, const Alias& alias) {
   call.metrics.pool_idle = static_cast<std::int64_t>(alias.gate.idle());
 }
 
-Async<engine::Encoded> RunEncoded(CallPtr call, Alias& alias, const engine::Source& source,
-                                  EncodedRequest make) {
+Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Source source,
+                                       engine::EncodeSpec spec) {
+  spec.allowance = ShareOf(call);
+  const auto make = [&alias, &source, &spec](const engine::RequestContext& context) {
+    return engine::FetchEncoded(alias.database, source, spec, context);
+  };
   std::int64_t queue_us = 0;
   auto encoded = co_await RunRead<engine::Encoded>(call, alias, source, make, queue_us);
   call->metrics.queue_us = queue_us;
@@ -129,15 +135,6 @@ Async<engine::Encoded> RunEncoded(CallPtr call, Alias& alias, const engine::Sour
     call->metrics.decode_us = encoded->decode_us;
   }
   co_return encoded;
-}
-
-Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Source source,
-                                       engine::EncodeSpec spec) {
-  spec.allowance = ShareOf(call);
-  const auto make = [&alias, &source, &spec](const engine::RequestContext& context) {
-    return engine::FetchEncoded(alias.database, source, spec, context);
-  };
-  co_return co_await RunEncoded(std::move(call), alias, source, make);
 }
 
 Async<Answer> AnswerQuery(CallPtr call, QueryInput input) {

@@ -1,8 +1,6 @@
 // How the entries run a query.
 #pragma once
 
-#include <functional>
-
 #include "molt/worker/call.h"
 #include "molt/worker/query_input.h"
 
@@ -15,12 +13,6 @@ Async<Answer> AnswerQuery(CallPtr call, QueryInput input);
 // the database runs things.
 Async<engine::Encoded> FetchEncodedFor(CallPtr call, Alias& alias, engine::Source source,
                                        engine::EncodeSpec spec);
-// What an entry makes of a read, all of it where the read is done. `make` must give its request all
-// that it needs by value: it may come to its end when the call is answered already. `source` is
-// what it reads.
-using EncodedRequest = std::function<Async<engine::Encoded>(const engine::RequestContext&)>;
-Async<engine::Encoded> RunEncoded(CallPtr call, Alias& alias, const engine::Source& source,
-                                  EncodedRequest make);
 
 // The context of what runs on the alias: it waits in this thread's reactor if it can.
 engine::RequestContext ContextOn(const Call& call, const Alias& alias);

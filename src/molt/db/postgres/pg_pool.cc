@@ -64,7 +64,8 @@ Error PgPool::NoneFree(std::chrono::duration<double> waited, const std::string& 
 PoolUse PgPool::Use() const {
   const Lock lock(mutex_);
   const int idle = static_cast<int>(idle_.size());
-  return {open_ - opening_ - idle, idle};
+  const bool is_full = open_ >= options().connections_max;
+  return {open_ - opening_ - idle, idle, is_full ? waiting_.size() : 0, waits_};
 }
 
 Status PgPool::Open() {
@@ -124,6 +125,7 @@ Async<Lease> PgPool::AcquireFor(const WantedRead* read, Access access, const Exe
             : nullptr;
     if (busy == nullptr || !Follow(*busy, waiter)) {
       waiting_.push_back(&waiter);
+      if (open_ >= options().connections_max) ++waits_;
       Await(waiter);
     }
   }

@@ -103,6 +103,7 @@ class PgPool final : public Pool, private PipelineOwner {
   bool closed_ = false;
   int open_ = 0;  // idle, leased, recovering, or being opened
   int opening_ = 0;
+  std::uint64_t waits_ = 0;  // see PoolUse
   AttemptId last_attempt_ = 0;
   // Begun for callers who have given up. They may still succeed, but who comes later neither relies
   // on them nor is told of their failure: what keeps them may be over.

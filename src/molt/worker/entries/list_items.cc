@@ -116,21 +116,20 @@ struct Page {
 };
 
 template <class WriteRow>
-void ForEachRow(const engine::Batches& batches, Page& page, WriteRow write_row) {
-  for (const types::RecordBatchPtr& batch : batches) {
-    for (std::int64_t row = 0; row < batch->num_rows; ++row) {
-      const types::Column& status = batch->columns[kStatus];
-      if (!status.IsMixed() && types::HasBytes(status.type.id) && !status.IsNull(row)) {
-        page.open += status.BytesAt(row) == "open" ? 1 : 0;
-        page.closed += status.BytesAt(row) == "closed" ? 1 : 0;
-      }
-      write_row(*batch, row);
-      ++page.rows;
+void ForEachRow(const types::RecordBatch& batch, Page& page, WriteRow write_row) {
+  const types::Column& status = batch.columns[kStatus];
+  const bool is_text = !status.IsMixed() && types::HasBytes(status.type.id);
+  for (std::int64_t row = 0; row < batch.num_rows; ++row) {
+    if (is_text && !status.IsNull(row)) {
+      page.open += status.BytesAt(row) == "open" ? 1 : 0;
+      page.closed += status.BytesAt(row) == "closed" ? 1 : 0;
     }
-    if (batch->num_rows > 0) {
-      const Value id = batch->columns[kId].ValueAt(batch->num_rows - 1);
-      if (const auto* last = std::get_if<std::int64_t>(&id)) page.last_id = *last;
-    }
+    write_row(row);
+    ++page.rows;
+  }
+  if (batch.num_rows > 0) {
+    const Value id = batch.columns[kId].ValueAt(batch.num_rows - 1);
+    if (const auto* last = std::get_if<std::int64_t>(&id)) page.last_id = *last;
   }
 }
 
@@ -139,9 +138,8 @@ bool NeedsNormal(const types::Column& cells, std::size_t column) {
   return cells.IsMixed() || cells.type.id == types::TypeId::kInt64;
 }
 
-Page WriteJson(const engine::Batches& batches) {
-  Page page;
-  ForEachRow(batches, page, [&](const types::RecordBatch& batch, std::int64_t row) {
+void WriteJson(const types::RecordBatch& batch, Page& page) {
+  ForEachRow(batch, page, [&](std::int64_t row) {
     if (page.rows > 0) page.items += ',';
     for (std::size_t i = 0; i < kColumns; ++i) {
       page.items += i == 0 ? "{\"" : ",\"";
@@ -156,13 +154,11 @@ Page WriteJson(const engine::Batches& batches) {
     }
     page.items += '}';
   });
-  return page;
 }
 
-Page WriteMsgPack(const engine::Batches& batches) {
-  Page page;
+void WriteMsgPack(const types::RecordBatch& batch, Page& page) {
   codec::PackOut out(page.items);
-  ForEachRow(batches, page, [&](const types::RecordBatch& batch, std::int64_t row) {
+  ForEachRow(batch, page, [&](std::int64_t row) {
     out.Map(kColumns);
     for (std::size_t i = 0; i < kColumns; ++i) {
       out.String(kNames[i]);
@@ -174,7 +170,6 @@ Page WriteMsgPack(const engine::Batches& batches) {
       }
     }
   });
-  return page;
 }
 
 std::string JsonPage(const Page& page, const std::string& cursor) {
@@ -223,34 +218,36 @@ struct PageSpec {
   std::string cursor_key;
 };
 
-Result<engine::Encoded> WritePage(const engine::Batches& batches, const PageSpec& spec) {
-  for (const types::RecordBatchPtr& batch : batches) {
-    MOLT_RETURN_IF_ERROR(codec::CheckText(*batch, 0));
-  }
-  const Page page = spec.is_json ? WriteJson(batches) : WriteMsgPack(batches);
-  std::string cursor;
-  if (page.rows > 0 && page.rows == spec.limit && page.last_id) {
-    cursor = MakeCursor(*page.last_id, spec.cursor_key);
-  }
-  engine::Encoded encoded;
-  encoded.bytes = spec.is_json ? JsonPage(page, cursor) : MsgPackPage(page, cursor);
-  encoded.rows = page.rows;
-  return encoded;
-}
+// The page, batch by batch: so it is bounded as every other result is.
+class PageEncoder final : public codec::Encoder {
+ public:
+  explicit PageEncoder(PageSpec spec) : spec_(std::move(spec)) {}
 
-Async<engine::Encoded> FetchPage(std::shared_ptr<engine::Database> database, engine::Source source,
-                                 PageSpec spec, engine::RequestContext context) {
-  const auto begin = Deadline::Clock::now();
-  MOLT_CO_ASSIGN(const engine::Batches batches,
-                 co_await database->Fetch(std::move(source), false, std::move(context)));
-  const std::int64_t exec_us = MicrosSince(begin);
-  auto encoded = WritePage(batches, spec);
-  if (encoded) {
-    encoded->exec_us = exec_us;
-    encoded->decode_us = MicrosSince(begin) - exec_us;
+  Status Add(const types::RecordBatchPtr& batch) override {
+    MOLT_RETURN_IF_ERROR(codec::CheckText(*batch, page_.rows));
+    if (spec_.is_json) {
+      WriteJson(*batch, page_);
+    } else {
+      WriteMsgPack(*batch, page_);
+    }
+    return {};
   }
-  co_return encoded;
-}
+  Status Finish() override {
+    std::string cursor;
+    if (page_.rows > 0 && page_.rows == spec_.limit && page_.last_id) {
+      cursor = MakeCursor(*page_.last_id, spec_.cursor_key);
+    }
+    done_ = spec_.is_json ? JsonPage(page_, cursor) : MsgPackPage(page_, cursor);
+    return {};
+  }
+  [[nodiscard]] std::size_t size() const override { return page_.items.size(); }
+  [[nodiscard]] std::string Take() override { return std::exchange(done_, {}); }
+
+ private:
+  const PageSpec spec_;
+  Page page_;
+  std::string done_;
+};
 
 }  // namespace
 
@@ -259,15 +256,17 @@ Async<Answer> RunListItems(CallPtr call) {
   MOLT_CO_ASSIGN(const Document payload, ReadPayload(*call));
   MOLT_CO_ASSIGN(const Input input, ReadInput(payload, cursor_key));
   MOLT_CO_ASSIGN(Alias * alias, call->offer->FindAlias("default"));
-  const engine::Source source = MakeQuery(input, alias->database->dialect().name);
   Answer answer;
   answer.codec = AnswerCodec(*call);
   const bool is_json = answer.codec == wire::PayloadCodec::kJson;
-  const PageSpec spec{input.limit, is_json, cursor_key};
-  const auto make = [&](const engine::RequestContext& context) {
-    return FetchPage(alias->database, source, spec, context);
+  engine::EncodeSpec spec;
+  spec.bytes_max = PayloadBytesMax(call->format);
+  spec.make_encoder = [page = PageSpec{input.limit, is_json, cursor_key}] {
+    return std::make_unique<PageEncoder>(page);
   };
-  MOLT_CO_ASSIGN(engine::Encoded encoded, co_await RunEncoded(call, *alias, source, make));
+  engine::Source source = MakeQuery(input, alias->database->dialect().name);
+  MOLT_CO_ASSIGN(engine::Encoded encoded,
+                 co_await FetchEncodedFor(call, *alias, std::move(source), spec));
   answer.payload = std::move(encoded.bytes);
   wire::DatabaseMetrics& metrics = call->metrics.database.emplace();
   metrics.alias = alias->options.name;
