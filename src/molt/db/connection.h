@@ -15,6 +15,7 @@
 #include "molt/base/cancel.h"
 #include "molt/base/deadline.h"
 #include "molt/base/reactor.h"
+#include "molt/base/trial_time.h"
 #include "molt/types/record_batch.h"
 
 namespace molt::db {
@@ -27,9 +28,9 @@ struct ExecContext {
   // Nothing else is to be done on the calling thread, so that a reply which comes within
   // microseconds may be waited for awake.
   bool is_alone = false;
-  // Set for a trial run on a thread that must not block for long: at this instant, and rather than
+  // Set for a trial run on a thread that must not block for long: when it is over, and rather than
   // wait for a connection or a lock, or open a connection, the call fails with Timeout or Busy.
-  Deadline trial_end = {};
+  TrialTime trial = {};
 };
 
 // One statement to run. What it points to is borrowed until the call, and for Query the stream,

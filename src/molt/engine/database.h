@@ -165,8 +165,8 @@ class Database : public std::enable_shared_from_this<Database> {
     if (!pool_->IsBlocking() || context.transaction) return std::nullopt;
     const std::shared_ptr<const sql::CompiledQuery> compiled = FindCompiled(source);
     if (!compiled || !compiled->trials.TakeTurn()) return std::nullopt;
-    context.trial_end = Deadline::After(options_.trial_time);
-    context.transaction = together.For(*this, context.trial_end);
+    context.trial = TrialTime::Of(options_.trial_time);
+    context.transaction = together.For(*this, context.trial);
     Result<T> result = RunBlocking<T>(make(context));
     if (result) {
       compiled->trials.Succeeded();

@@ -10,14 +10,14 @@ ReadsTogether::~ReadsTogether() {
   for (const Begun& begun : begun_) Finish(begun);
 }
 
-std::shared_ptr<Transaction> ReadsTogether::For(Database& database, const Deadline& trial_end) {
+std::shared_ptr<Transaction> ReadsTogether::For(Database& database, const TrialTime& trial) {
   if (!is_worth_it_) return nullptr;
   for (const Begun& begun : begun_) {
     if (begun.database.get() == &database) return begun.transaction;
   }
   const db::TransactionOptions options{.read_only = true};
   RequestContext context;
-  context.trial_end = trial_end;
+  context.trial = trial;
   auto transaction =
       database.RunBlocking<std::shared_ptr<Transaction>>(database.Begin(options, context));
   if (!transaction) return nullptr;

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "molt/base/deadline.h"
+#include "molt/base/trial_time.h"
 #include "molt/engine/transaction.h"
 
 namespace molt::engine {
@@ -24,8 +24,8 @@ class ReadsTogether {
   ReadsTogether& operator=(const ReadsTogether&) = delete;
 
   // What the next read is to run in; nullptr if it is to run by itself. Begun by the first read,
-  // which must not wait past `trial_end`. Precondition: the database is owned by a shared_ptr.
-  [[nodiscard]] std::shared_ptr<Transaction> For(Database& database, const Deadline& trial_end);
+  // which is part of its trial. Precondition: the database is owned by a shared_ptr.
+  [[nodiscard]] std::shared_ptr<Transaction> For(Database& database, const TrialTime& trial);
   // After a failure: the next read begins anew.
   void End(Database& database);
 

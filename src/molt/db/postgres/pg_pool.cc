@@ -116,7 +116,7 @@ Async<Lease> PgPool::AcquireFor(const WantedRead* read, Access access, const Exe
       if (read != nullptr) answering_.emplace_back(connection.get(), context.reactor);
       co_return Lease(shared_from_this(), std::move(connection), access);
     }
-    if (context.trial_end.IsSet()) co_return Fail(NoneFree({}));
+    if (context.trial.IsSet()) co_return Fail(NoneFree({}));
     if (waiting_.size() >= options().waiting_max) co_return Fail(NoneFree({}));
     // Nobody overtakes those who wait.
     PgConnection* const busy =

@@ -108,7 +108,7 @@ int Guard::OnProgress(void* self) noexcept {
     return 1;
   }
   const bool late = context.deadline.IsSet() && CoarseNow() >= context.deadline.When();
-  if (late || context.trial_end.HasPassed()) {
+  if (late || context.trial.IsOver()) {
     guard.stop_cause_ = StopCause::kDeadline;
     return 1;
   }
@@ -127,7 +127,7 @@ int Guard::OnBusy(void* self, int count) noexcept {
   const auto now = Clock::now();
   if (count == 0) guard.wait_start_ = now;
   guard.waited_ = now - guard.wait_start_;
-  const bool waits = guard.context_ == nullptr || !guard.context_->trial_end.IsSet();
+  const bool waits = guard.context_ == nullptr || !guard.context_->trial.IsSet();
   Clock::time_point until = guard.wait_start_ + guard.busy_wait_max_;
   if (guard.context_ != nullptr) {
     const ExecContext& context = *guard.context_;

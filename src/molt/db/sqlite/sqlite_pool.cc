@@ -120,7 +120,7 @@ Result<Lease> SqlitePool::Take(Access access, const ExecContext& context) {
     Lock lock(mutex_);
     if (closed_) return PoolClosed();
     if (!shelf.idle.empty()) return TakeIdle(shelf, access);
-    if (context.trial_end.IsSet()) return NoneFree(shelf, access, {});
+    if (context.trial.IsSet()) return NoneFree(shelf, access, {});
     if (shelf.open < shelf.open_max) return OpenOne(shelf, access, std::move(lock));
   }
   return Wait(access, context);
