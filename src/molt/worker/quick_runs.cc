@@ -81,16 +81,15 @@ void QuickRuns::RunBatch() {
   for (std::size_t i = 0; i < collected_.size(); ++i) {
     batch->items[i].work = std::move(collected_[i].work);
     batch->items[i].resume = std::move(collected_[i].resume);
-    batch->items[i].is_helpers = true;
   }
   collected_.clear();
   if (may_help_ && batch->items.size() > 1) CallHelper(batch);
-  batch->Work([](Item& item) { item.is_helpers = false; });
+  batch->Work([](Item& item) { item.is_done_here = true; });
   // Before anything goes on, which may post here: the helper's last piece finds its batch.
   left_.push_back(batch);
   bool is_left = false;
   for (Item& item : batch->items) {
-    if (item.is_helpers && !item.is_looked_at.exchange(true)) {
+    if (!item.is_done_here && !item.is_met.exchange(true)) {
       is_left = true;
       continue;
     }
@@ -141,7 +140,7 @@ void QuickRuns::Help() {
 
 std::size_t QuickRuns::HelpWith(const std::shared_ptr<Batch>& batch) {
   return batch->Work([&](Item& item) {
-    if (!item.is_looked_at.exchange(true)) return;
+    if (!item.is_met.exchange(true)) return;
     reactor_.Post([this, batch, &item] { Resume(batch, item); });
   });
 }

@@ -41,10 +41,10 @@ class QuickRuns {
   struct Item {
     Work work;
     std::function<void()> resume;
-    // Set by the helper when it is done, and by the reactor's thread when it looks whether it is:
-    // whoever is second resumes.
-    std::atomic<bool> is_looked_at = false;
-    bool is_helpers = false;
+    bool is_done_here = false;  // by the reactor's thread
+    // Of what the helper does: set by it when it is done, and by the reactor's thread when it looks
+    // whether it is. Whoever is second resumes.
+    std::atomic<bool> is_met = false;
   };
   // Work of which two threads take the next piece until there is none.
   struct Batch {
