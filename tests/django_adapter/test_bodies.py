@@ -33,7 +33,7 @@ def plain(content: Any) -> Any:
 
 
 ROWS = [{"id": 1, "title": 'Zoë "quoted" \\'}, {"id": 2, "title": None}]
-WHEN = datetime.datetime(2024, 2, 29, 10, 34, 56, 123456, tzinfo=datetime.timezone.utc)
+WHEN = datetime.datetime(2024, 2, 29, 10, 34, 56, 123456, tzinfo=datetime.UTC)
 
 
 class Text(str):
@@ -50,7 +50,7 @@ class Text(str):
         {"nested": {"deep": [Ready(ROWS), {"er": Ready(1)}]}, "after": Ready("x")},
         {"when": WHEN, "price": Decimal("1.50"), "rows": Ready(ROWS), "id": uuid.UUID(int=7)},
         {"list": [WHEN, Ready(ROWS), WHEN.date()]},
-        {1: Ready(ROWS), None: "none", True: 2.0},
+        {1: Ready(ROWS), None: "none", False: 2.0},
         {Text("key"): Ready(ROWS), "nan": float("nan"), "inf": float("inf")},
         [Ready(ROWS), Ready({}), 3],
         "text",

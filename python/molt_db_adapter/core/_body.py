@@ -27,11 +27,14 @@ def to_json(content: typing.Any, encoder: type[json.JSONEncoder]) -> bytes:
         return content.json()
     # An object at the top, which most bodies are, is put together by its members: most of those that
     # are not rendered need no default().
-    if type(content) is not dict or not all(type(key) is str for key in content):
+    if type(content) is not dict:
         return _with_places(content, encoder)
+    fields = typing.cast("dict[typing.Any, typing.Any]", content)
+    if not all(type(key) is str for key in fields):
+        return _with_places(fields, encoder)
     members = [
         _plain.encode(key).encode("ascii") + b": " + _member(value, encoder)
-        for key, value in content.items()
+        for key, value in fields.items()
     ]
     return b"{" + b", ".join(members) + b"}"
 

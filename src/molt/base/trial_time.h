@@ -9,8 +9,8 @@
 namespace molt {
 
 // Time that the thread itself uses: what the scheduler gives to other threads meanwhile does not
-// count, since giving up would not bring it back. Whoever has to wait, for a disk or a lock, is over
-// as soon as the time has passed on the clock. Used on the thread that made it.
+// count, since giving up would not bring it back. Whoever has to wait, for a disk or a lock, is
+// over as soon as the time has passed on the clock. Used on the thread that made it.
 class TrialTime {
  public:
   // No trial: never over.

@@ -87,7 +87,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
   const std::unique_ptr<Link> link_;
   const std::shared_ptr<ReactorThread> writer_;  // sends what the socket did not take at once
   asio::execution_context inline_context_;
-  wire::FrameReader frames_;  // of whoever reads
+  // Of whoever reads. Large enough for the parts of a stream, which come one after the other.
+  static constexpr std::size_t kKeptBytes = std::size_t{4} << 20;
+  wire::FrameReader frames_{kKeptBytes};
 
   std::mutex mutex_;  // guards the rest
   std::unordered_map<std::uint64_t, Exchange*> under_way_;

@@ -11,7 +11,9 @@ namespace {
 // How many rows there are has to be written before them, so that nothing is ready until all is.
 class MsgPackEncoder final : public RowEncoder {
  public:
-  [[nodiscard]] std::string Take() override { return is_done_ ? RowEncoder::Take() : std::string(); }
+  [[nodiscard]] std::string Take() override {
+    return is_done_ ? RowEncoder::Take() : std::string();
+  }
 
  protected:
   Status Begin(const types::Schema& schema) override {

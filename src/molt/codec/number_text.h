@@ -17,7 +17,8 @@ inline constexpr std::size_t kNumberTextMax = 32;
 template <std::integral T>
 void AppendInteger(T value, types::ByteOut& out) {
   char* text = out.Room(kNumberTextMax);
-  out.Advance(static_cast<std::size_t>(std::to_chars(text, text + kNumberTextMax, value).ptr - text));
+  out.Advance(
+      static_cast<std::size_t>(std::to_chars(text, text + kNumberTextMax, value).ptr - text));
 }
 
 // A number of few digits, as most prices and scores are, in a quarter of the time that to_chars

@@ -22,9 +22,10 @@ std::string Shortest(double value) {
   char text[64];
   const double size = std::abs(value);
   const bool is_fixed = size == 0 || (size >= 1e-4 && size < 1e16);
-  const char* end = std::to_chars(text, text + sizeof(text), value,
-                                  is_fixed ? std::chars_format::fixed : std::chars_format::scientific)
-                        .ptr;
+  const char* end =
+      std::to_chars(text, text + sizeof(text), value,
+                    is_fixed ? std::chars_format::fixed : std::chars_format::scientific)
+          .ptr;
   std::string shortest(static_cast<const char*>(text), end);
   if (is_fixed && shortest.find('.') == std::string::npos) shortest += ".0";
   return shortest;

@@ -24,8 +24,8 @@ template <bool is_ascii>
     // The high bit of each byte that is zero, or below 0x20. A borrow can only mark a byte above
     // one that is marked itself, and so never the first.
     const auto zero = [&](std::uint64_t x) { return (x - kOnes) & ~x; };
-    std::uint64_t found = zero(word ^ kOnes * '"') | zero(word ^ kOnes * '\\') |
-                          ((word - kOnes * 0x20) & ~word);
+    std::uint64_t found =
+        zero(word ^ kOnes * '"') | zero(word ^ kOnes * '\\') | ((word - kOnes * 0x20) & ~word);
     if constexpr (is_ascii) found |= word | (word + kOnes);
     found &= kHighs;
     if (found != 0) return at + static_cast<std::size_t>(std::countr_zero(found)) / 8;

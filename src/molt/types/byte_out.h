@@ -28,9 +28,7 @@ class ByteOut {
     return *this;
   }
 
-  [[nodiscard]] std::size_t size() const {
-    return static_cast<std::size_t>(at_ - bytes_.data());
-  }
+  [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(at_ - bytes_.data()); }
   [[nodiscard]] bool empty() const { return at_ == bytes_.data(); }
   // Valid until more is written.
   [[nodiscard]] std::string_view view() const { return {bytes_.data(), size()}; }

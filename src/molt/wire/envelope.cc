@@ -220,69 +220,77 @@ Error ErrorOf(const Response& response) {
   return error;
 }
 
-void WriteResponse(const Response& response, WireFormat format, std::string& out) {
+void WriteResponseHead(const Response& response, std::string& out) {
   const std::size_t at = out.size();
   out.append(kFrameHeaderBytes, '\0');
-  if (format == WireFormat::kJson) {
-    out += '{';
-    WriteField("request_id", Document(response.request_id), out);
-    WriteField("status", Document(ResponseStatusName(response.status)), out);
-    WriteField("codec", Document(PayloadCodecName(response.codec)), out);
-    WriteField("metrics", Document(MapOf(response.metrics)), out);
-    WriteField("error", Document(response.error), out);
-    if (!response.error_code.empty()) {
-      WriteField("error_code", Document(response.error_code), out);
-      WriteField("sqlstate", Document(response.sqlstate), out);
-    }
-    WriteField("entry", Document(response.entry), out);
-    WriteField("compiled", Document(0), out);
-    if (response.part) {
-      WriteField("seq", Document(response.part->seq), out);
-      WriteField("more", Document(response.part->more), out);
-    }
-    WriteField("payload_b64", Document(types::EncodeBase64(response.payload)), out);
-    out += '}';
-  } else {
-    types::MsgPackOut to(out);
-    to.Map(8 + (response.part ? 2 : 0) + (response.error_code.empty() ? 0 : 2));
-    to.String("request_id");
-    to.Uint(response.request_id);
-    to.String("status");
-    to.String(ResponseStatusName(response.status));
-    to.String("codec");
-    to.String(PayloadCodecName(response.codec));
-    to.String("metrics");
-    to.Map(response.metrics.size());
-    response.metrics.ForEach(
-        [&](std::string_view name, std::int64_t value) {
-          to.String(name);
-          to.Int(value);
-        },
-        [&](std::string_view name, std::string_view value) {
-          to.String(name);
-          to.String(value);
-        });
-    to.String("error");
-    to.String(response.error);
-    if (!response.error_code.empty()) {
-      to.String("error_code");
-      to.String(response.error_code);
-      to.String("sqlstate");
-      to.String(response.sqlstate);
-    }
-    to.String("entry");
-    to.String(response.entry);
-    to.String("compiled");
-    to.Uint(0);
-    if (response.part) {
-      to.String("seq");
-      to.Uint(response.part->seq);
-      to.String("more");
-      to.Bool(response.part->more);
-    }
-    to.String("payload");
-    to.Binary(response.payload);
+  types::MsgPackOut to(out);
+  to.Map(8 + (response.part ? 2 : 0) + (response.error_code.empty() ? 0 : 2));
+  to.String("request_id");
+  to.Uint(response.request_id);
+  to.String("status");
+  to.String(ResponseStatusName(response.status));
+  to.String("codec");
+  to.String(PayloadCodecName(response.codec));
+  to.String("metrics");
+  to.Map(response.metrics.size());
+  response.metrics.ForEach(
+      [&](std::string_view name, std::int64_t value) {
+        to.String(name);
+        to.Int(value);
+      },
+      [&](std::string_view name, std::string_view value) {
+        to.String(name);
+        to.String(value);
+      });
+  to.String("error");
+  to.String(response.error);
+  if (!response.error_code.empty()) {
+    to.String("error_code");
+    to.String(response.error_code);
+    to.String("sqlstate");
+    to.String(response.sqlstate);
   }
+  to.String("entry");
+  to.String(response.entry);
+  to.String("compiled");
+  to.Uint(0);
+  if (response.part) {
+    to.String("seq");
+    to.Uint(response.part->seq);
+    to.String("more");
+    to.Bool(response.part->more);
+  }
+  to.String("payload");
+  to.BinaryHeader(response.payload.size());
+  SetFrameLength(out, at, response.payload.size());
+}
+
+void WriteResponse(const Response& response, WireFormat format, std::string& out) {
+  if (format == WireFormat::kMsgPack) {
+    WriteResponseHead(response, out);
+    out += response.payload;
+    return;
+  }
+  const std::size_t at = out.size();
+  out.append(kFrameHeaderBytes, '\0');
+  out += '{';
+  WriteField("request_id", Document(response.request_id), out);
+  WriteField("status", Document(ResponseStatusName(response.status)), out);
+  WriteField("codec", Document(PayloadCodecName(response.codec)), out);
+  WriteField("metrics", Document(MapOf(response.metrics)), out);
+  WriteField("error", Document(response.error), out);
+  if (!response.error_code.empty()) {
+    WriteField("error_code", Document(response.error_code), out);
+    WriteField("sqlstate", Document(response.sqlstate), out);
+  }
+  WriteField("entry", Document(response.entry), out);
+  WriteField("compiled", Document(0), out);
+  if (response.part) {
+    WriteField("seq", Document(response.part->seq), out);
+    WriteField("more", Document(response.part->more), out);
+  }
+  WriteField("payload_b64", Document(types::EncodeBase64(response.payload)), out);
+  out += '}';
   SetFrameLength(out, at);
 }
 

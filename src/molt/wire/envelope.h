@@ -80,6 +80,9 @@ void SetError(const Error& error, Response& response);
 [[nodiscard]] Error ErrorOf(const Response& response);
 // A frame, appended.
 void WriteResponse(const Response& response, WireFormat format, std::string& out);
+// On the MsgPack wire, all but the payload's bytes, which must follow: a large one need not be
+// copied.
+void WriteResponseHead(const Response& response, std::string& out);
 struct ReceivedResponse {
   Response response;             // without its metrics
   types::Document::Map metrics;  // as they came

@@ -13,14 +13,15 @@ constexpr std::size_t kLargeRead = std::size_t{1} << 20;
 
 }  // namespace
 
-void SetFrameLength(std::string& out, std::size_t at) {
-  const std::size_t length = out.size() - at - kFrameHeaderBytes;
+void SetFrameLength(std::string& out, std::size_t at, std::size_t more) {
+  const std::size_t length = out.size() - at - kFrameHeaderBytes + more;
   for (std::size_t i = 0; i < kFrameHeaderBytes; ++i) {
     out[at + i] = static_cast<char>(length >> (8 * i) & 0xFF);
   }
 }
 
-FrameReader::FrameReader() : small_read_(kFirstRead) {}
+FrameReader::FrameReader(std::size_t kept_bytes)
+    : kept_bytes_(kept_bytes), small_read_(kFirstRead) {}
 
 std::optional<std::size_t> FrameReader::Promised() const {
   if (end_ - begin_ < kFrameHeaderBytes) return std::nullopt;
@@ -40,7 +41,7 @@ char* FrameReader::Reserve(std::size_t size) {
     begin_ = 0;
     if (end_ + size > buffer_.size()) buffer_.resize(std::max(end_ + size, 2 * buffer_.size()));
     // After a large frame its memory is not kept.
-    if (end_ + size <= kSmallRead && buffer_.size() > kLargeRead) {
+    if (end_ + size <= kSmallRead && buffer_.size() > kept_bytes_) {
       buffer_.resize(kSmallRead);
       buffer_.shrink_to_fit();
     }

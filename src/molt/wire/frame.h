@@ -15,14 +15,17 @@ namespace molt::wire {
 inline constexpr std::size_t kFrameHeaderBytes = 4;
 inline constexpr std::size_t kFrameBytesMax = std::size_t{64} << 20;
 
-// Writes the length of what follows `at` + 4 up to the end of `out` to `at`.
-void SetFrameLength(std::string& out, std::size_t at);
+// Writes to `at` the length of what follows `at` + 4: up to the end of `out`, and `more` bytes that
+// are to be sent after it.
+void SetFrameLength(std::string& out, std::size_t at, std::size_t more = 0);
 
 // Finds the frames in bytes that come in any splitting. Never holds more than has come, whatever a
 // length promises.
 class FrameReader {
  public:
-  FrameReader();
+  // After a frame that needed more memory than `kept_bytes` it is given back.
+  explicit FrameReader(std::size_t kept_bytes = kKeptBytes);
+  static constexpr std::size_t kKeptBytes = std::size_t{1} << 20;
 
   // Room for `size` more bytes; Commit() says how many of them were filled.
   char* Reserve(std::size_t size);
@@ -40,6 +43,7 @@ class FrameReader {
  private:
   [[nodiscard]] std::optional<std::size_t> Promised() const;
 
+  const std::size_t kept_bytes_;
   std::string buffer_;
   std::size_t begin_ = 0;  // of the bytes not yet given out
   std::size_t end_ = 0;    // of the bytes that have come

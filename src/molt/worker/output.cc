@@ -1,8 +1,10 @@
 #include "molt/worker/output.h"
 
-#include <unistd.h>
+#include <sys/uio.h>
 
+#include <array>
 #include <cerrno>
+#include <utility>
 
 namespace molt::worker {
 
@@ -10,6 +12,8 @@ namespace {
 
 // Small replies share a piece, a large one has its own.
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
+// The head of a large reply leaves with its payload.
+constexpr std::size_t kPiecesAtOnce = 8;
 
 }  // namespace
 
@@ -24,27 +28,42 @@ std::string& Output::Room(std::size_t size) {
 
 void Output::Appended() { unread_ += pieces_.back().size() - appending_; }
 
+void Output::Add(std::string bytes) {
+  unread_ += bytes.size();
+  pieces_.push_back(std::move(bytes));
+}
+
 bool Output::Write(int fd, std::size_t& written) {
   while (unread_ > 0) {
-    const std::string& piece = pieces_.front();
-    const ssize_t done = write(fd, piece.data() + begin_, piece.size() - begin_);
+    std::array<iovec, kPiecesAtOnce> parts;
+    std::size_t count = 0;
+    for (auto piece = pieces_.begin(); piece != pieces_.end() && count < parts.size(); ++piece) {
+      const std::size_t begin = count == 0 ? begin_ : 0;
+      parts[count++] = {piece->data() + begin, piece->size() - begin};
+    }
+    const ssize_t done = writev(fd, parts.data(), static_cast<int>(count));
     if (done < 0) {
       if (errno == EINTR) continue;
       return errno == EAGAIN;
     }
-    begin_ += static_cast<std::size_t>(done);
     unread_ -= static_cast<std::size_t>(done);
     written += static_cast<std::size_t>(done);
-    if (begin_ < piece.size()) continue;
-    begin_ = 0;
-    // The last one is kept for what comes, unless it is large.
-    if (pieces_.size() > 1 || piece.capacity() > kPieceBytes) {
-      pieces_.pop_front();
-    } else {
-      pieces_.front().clear();
-    }
+    Drop(static_cast<std::size_t>(done));
   }
   return true;
+}
+
+void Output::Drop(std::size_t bytes) {
+  begin_ += bytes;
+  while (!pieces_.empty() && begin_ >= pieces_.front().size()) {
+    begin_ -= pieces_.front().size();
+    // The last one is kept for what comes, unless it is large.
+    if (pieces_.size() == 1 && pieces_.front().capacity() <= kPieceBytes) {
+      pieces_.front().clear();
+      return;
+    }
+    pieces_.pop_front();
+  }
 }
 
 }  // namespace molt::worker

@@ -6,6 +6,7 @@
 #include <array>
 #include <csignal>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -22,6 +23,10 @@ class OutputTest : public ::testing::Test {
     output_.Room(text.size()) += text;
     output_.Appended();
     sent_ += text;
+  }
+  void AddWhole(std::string text) {
+    sent_ += text;
+    output_.Add(std::move(text));
   }
   bool Write() {
     std::size_t written = 0;
@@ -46,6 +51,8 @@ TEST_F(OutputTest, SmallAndLargeRepliesArriveInOrderHoweverSlowlyTheyAreRead) {
   for (int i = 0; i < 300; ++i) {
     Add(std::string(static_cast<std::size_t>(i) * 37 % 5000, static_cast<char>('a' + i % 26)));
     if (i % 50 == 0) Add(std::string(700'000, static_cast<char>('A' + i / 50)));
+    if (i % 40 == 0) AddWhole(std::string(90'000, static_cast<char>('0' + i / 40)));
+    if (i % 60 == 0) AddWhole("");
     EXPECT_TRUE(Write());
     if (i % 7 == 0) Read();
     EXPECT_EQ(output_.unread(), sent_.size() - written_);

@@ -148,7 +148,7 @@ bool Session::HandleControl(const wire::Request& request, wire::WireFormat forma
     wire::Response response;
     response.request_id = request.request_id;
     response.entry = request.entry;
-    Reply(response, format, server_.counters().ping);
+    Reply(std::move(response), format, server_.counters().ping);
     return true;
   }
   if (request.entry == "__cancel__") {
@@ -189,7 +189,7 @@ void Session::Cancel(const wire::Request& request, wire::WireFormat format) {
   wire::Response response;
   response.request_id = request.request_id;
   response.entry = request.entry;
-  Reply(response, format, server_.counters().cancel);
+  Reply(std::move(response), format, server_.counters().cancel);
   if (const auto found = calls_.find(*target); found != calls_.end()) {
     const CallPtr call = found->second;
     call->cancel.Cancel();
@@ -270,7 +270,7 @@ void Session::Finish(const CallPtr& call, Result<Answer> result) {
   response.metrics.payload_bytes = static_cast<std::int64_t>(response.payload.size());
   if (call->IsStreamed()) response.part = {call->next_seq++, false};
   call->callable.counters->CountTime(response.metrics.handler_us);
-  Reply(response, call->format, *call->callable.counters);
+  Reply(std::move(response), call->format, *call->callable.counters);
   CloseIfDone();
 }
 

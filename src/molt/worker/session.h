@@ -48,8 +48,8 @@ class Session final : public PartSink, public std::enable_shared_from_this<Sessi
   // Once there is room for its reply: for a small one, or for any.
   Async<Answer> RunLater(CallPtr call, bool takes_all);
   void Finish(const CallPtr& call, Result<Answer> result);
-  void Reply(const wire::Response& response, wire::WireFormat format, EntryCounters& counters);
-  void Append(const wire::Response& response, wire::WireFormat format);
+  void Reply(wire::Response response, wire::WireFormat format, EntryCounters& counters);
+  void Append(wire::Response response, wire::WireFormat format);
   void Refuse(std::uint64_t id, const Error& error, const std::string& entry,
               wire::WireFormat format, EntryCounters& counters);
   // When all that is ready was looked at: answers to what came together go out together.

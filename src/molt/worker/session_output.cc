@@ -13,6 +13,8 @@ namespace {
 
 // Of a reply without its payload, about.
 constexpr std::size_t kEnvelopeBytes = 1024;
+// A payload of more is sent from where it is.
+constexpr std::size_t kCopiedBytesMax = std::size_t{32} << 10;
 
 }  // namespace
 
@@ -22,20 +24,28 @@ void Session::Refuse(std::uint64_t id, const Error& error, const std::string& en
   response.request_id = id;
   wire::SetError(error, response);
   response.entry = entry;
-  Reply(response, format, counters);
+  Reply(std::move(response), format, counters);
 }
 
-void Session::Send(wire::Response part) { Append(part, calls_.at(part.request_id)->format); }
+void Session::Send(wire::Response part) {
+  const wire::WireFormat format = calls_.at(part.request_id)->format;
+  Append(std::move(part), format);
+}
 
-void Session::Reply(const wire::Response& response, wire::WireFormat format,
-                    EntryCounters& counters) {
+void Session::Reply(wire::Response response, wire::WireFormat format, EntryCounters& counters) {
   counters.CountReply(response.status);
   server_.Changed();
-  Append(response, format);
+  Append(std::move(response), format);
 }
 
-void Session::Append(const wire::Response& response, wire::WireFormat format) {
+void Session::Append(wire::Response response, wire::WireFormat format) {
   if (is_closed_) return;
+  if (format == wire::WireFormat::kMsgPack && response.payload.size() > kCopiedBytesMax) {
+    wire::WriteResponseHead(response, output_.Room(kEnvelopeBytes));
+    output_.Appended();
+    output_.Add(std::move(response.payload));
+    return FlushSoon();
+  }
   const bool is_json = format == wire::WireFormat::kJson;
   const std::size_t payload = response.payload.size();
   wire::WriteResponse(response, format,

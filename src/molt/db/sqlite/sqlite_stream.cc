@@ -26,9 +26,8 @@ void RememberSizes(const types::RecordBatch& batch, std::vector<ResultShape::Siz
   for (const types::Column& column : batch.columns) {
     // Texts vary in length.
     const std::size_t data = column.data.size();
-    sizes.push_back(
-        {std::min(column.offsets.empty() ? data : data + data / 8, kRememberedBytesMax),
-         std::min(column.offsets.size(), kRememberedBytesMax)});
+    sizes.push_back({std::min(column.offsets.empty() ? data : data + data / 8, kRememberedBytesMax),
+                     std::min(column.offsets.size(), kRememberedBytesMax)});
   }
 }
 
