@@ -83,12 +83,14 @@ TEST_P(PgPoolTest, AFailedStatementLeavesAGoodConnection) {
 
 TEST_P(PgPoolTest, WritesAreRefusedAsReads) {
   const auto pool = Open(1);
-  ASSERT_TRUE(
-      Await(Write(pool, "CREATE TABLE IF NOT EXISTS pool_test (a int)", {}, Context()), reactor()));
-  const auto refused = Read(pool, "INSERT INTO pool_test VALUES (1) RETURNING a");
+  // As below: a table for each mode.
+  const std::string table = GetParam() ? "unwritten_on_reactor" : "unwritten_blocking";
+  const std::string create = "CREATE TABLE IF NOT EXISTS " + table + " (a int)";
+  ASSERT_TRUE(Await(Write(pool, create, {}, Context()), reactor()));
+  const auto refused = Read(pool, "INSERT INTO " + table + " VALUES (1) RETURNING a");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kInvalidQuery);
-  EXPECT_EQ(Read(pool, "SELECT count(*) FROM pool_test")->at(0).at(0),
+  EXPECT_EQ(Read(pool, "SELECT count(*) FROM " + table)->at(0).at(0),
             types::Value(std::int64_t{0}));
 }
 
@@ -166,16 +168,20 @@ TEST_P(PgPoolTest, WhatASessionKeepsDoesNotReachTheNextUser) {
 
 TEST_P(PgPoolTest, AStatementWhoseTableChangedIsMadeAnew) {
   const auto pool = Open(2);
-  for (const char* sql : {"DROP TABLE IF EXISTS changes", "CREATE TABLE changes (a int)",
-                          "INSERT INTO changes VALUES (7)"}) {
+  // Its own: the other case of this test may run at the same time, on the same server.
+  const std::string table = GetParam() ? "changes_on_reactor" : "changes_blocking";
+  const std::string select = "SELECT * FROM " + table;
+  const auto write = [&](const std::string& sql) {
     ASSERT_TRUE(Await(Write(pool, sql, {}, Context()), reactor())) << sql;
-  }
-  EXPECT_EQ(Read(pool, "SELECT * FROM changes")->at(0), Rows::value_type{std::int64_t{7}});
-  ASSERT_TRUE(
-      Await(Write(pool, "ALTER TABLE changes ALTER a TYPE text", {}, Context()), reactor()));
-  EXPECT_EQ(Read(pool, "SELECT * FROM changes")->at(0), Rows::value_type{std::string("7")});
-  ASSERT_TRUE(Await(Write(pool, "ALTER TABLE changes ADD b bool", {}, Context()), reactor()));
-  EXPECT_EQ(Read(pool, "SELECT * FROM changes")->at(0).size(), 2U);
+  };
+  write("DROP TABLE IF EXISTS " + table);
+  write("CREATE TABLE " + table + " (a int)");
+  write("INSERT INTO " + table + " VALUES (7)");
+  EXPECT_EQ(Read(pool, select)->at(0), Rows::value_type{std::int64_t{7}});
+  write("ALTER TABLE " + table + " ALTER a TYPE text");
+  EXPECT_EQ(Read(pool, select)->at(0), Rows::value_type{std::string("7")});
+  write("ALTER TABLE " + table + " ADD b bool");
+  EXPECT_EQ(Read(pool, select)->at(0).size(), 2U);
 }
 
 TEST_P(PgPoolTest, OverTls) {
