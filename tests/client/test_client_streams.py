@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -130,9 +130,9 @@ def arrow(payload: bytes) -> pa.Table:
     return pa.ipc.open_stream(payload).read_all().combine_chunks()
 
 
-RUNS: dict[str, Callable[[Callable[[], Awaitable[Any]]], Any]] = {
-    "asyncio": lambda main: asyncio.run(main()),  # type: ignore[arg-type]
-    "uvloop": lambda main: uvloop.run(main()),  # type: ignore[arg-type]
+RUNS: dict[str, Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]] = {
+    "asyncio": lambda main: asyncio.run(main()),
+    "uvloop": lambda main: uvloop.run(main()),
     "trio": lambda main: trio.run(main),
 }
 

@@ -1,7 +1,6 @@
 """Querysets run by Molt, or by Django's own connection where only that is right."""
 
 import contextvars
-import copy
 import logging
 import threading
 import typing
@@ -153,7 +152,9 @@ def _database_of(settings: MoltSettings, connection: BaseDatabaseWrapper) -> Dat
     # Making the URL takes longer than comparing what it is made of.
     known = _urls.get(connection)
     if known is None or known[0] is not settings or known[1] != connection.settings_dict:
-        made_of = copy.deepcopy(connection.settings_dict)
+        # Not deeper: what else is in OPTIONS may be of any kind, and is no part of a URL.
+        options = dict(connection.settings_dict.get("OPTIONS") or {})
+        made_of = connection.settings_dict | {"OPTIONS": options}
         known = _urls[connection] = (settings, made_of, url_of(settings, connection))
     url = known[2]
     if url is None:

@@ -1,15 +1,14 @@
 #include "molt/codec/json_cell.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <variant>
 #include <vector>
 
+#include "molt/codec/json_string.h"
 #include "molt/codec/number_text.h"
-#include "molt/codec/plain_text.h"
 #include "molt/types/decimal128.h"
 #include "molt/types/iso_text.h"
 #include "molt/types/value_text.h"
@@ -22,20 +21,6 @@ using types::ByteOut;
 using types::Column;
 using types::TypeId;
 using types::Value;
-
-// What follows the backslash, of a byte that is not plain; 'u' for a \u00XX.
-constexpr auto kEscapes = [] {
-  std::array<char, 256> escapes{};
-  escapes.fill('u');
-  escapes['"'] = '"';
-  escapes['\\'] = '\\';
-  escapes['\b'] = 'b';
-  escapes['\f'] = 'f';
-  escapes['\n'] = 'n';
-  escapes['\r'] = 'r';
-  escapes['\t'] = 't';
-  return escapes;
-}();
 
 // Of text that has nothing to escape.
 void AppendQuoted(std::string_view text, ByteOut& out) {
@@ -143,27 +128,6 @@ struct ValueWriter {
 };
 
 }  // namespace
-
-void AppendJsonString(std::string_view text, ByteOut& out) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  out += '"';
-  for (std::size_t at = 0;;) {
-    const std::size_t end = PlainEnd<false>(text, at);
-    out += text.substr(at, end - at);
-    if (end == text.size()) break;
-    const auto byte = static_cast<unsigned char>(text[end]);
-    const char escape = kEscapes[byte];
-    out += '\\';
-    out += escape;
-    if (escape == 'u') {
-      out += "00";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 0xF];
-    }
-    at = end + 1;
-  }
-  out += '"';
-}
 
 void AppendJsonValue(const Value& value, ByteOut& out) { std::visit(ValueWriter{out}, value); }
 

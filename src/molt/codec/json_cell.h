@@ -2,15 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 #include "molt/types/byte_out.h"
 #include "molt/types/record_batch.h"
 
 namespace molt::codec {
-
-// In quotes, with what JSON has to escape escaped. Precondition: valid UTF-8.
-void AppendJsonString(std::string_view text, types::ByteOut& out);
 
 // Numbers, booleans and strings are JSON's own. NaN and infinite numbers are null; bytes a list of
 // numbers; exact decimals, UUIDs, dates and times strings (ISO 8601); lists nested lists; ranges,

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "molt/codec/json_cell.h"
+#include "molt/codec/json_string.h"
 #include "molt/codec/number_text.h"
 #include "molt/codec/row_encoder.h"
 #include "molt/types/utf8.h"

@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "molt/types/byte_out.h"
 #include "molt/types/record_batch.h"
 
 namespace molt::codec {
@@ -31,8 +30,5 @@ enum class PythonKind : std::uint8_t {
 [[nodiscard]] std::optional<std::string> ToPythonJson(
     const std::vector<types::RecordBatchPtr>& batches, std::span<const std::string> names,
     std::span<const PythonKind> kinds);
-
-// In quotes, in ASCII. Precondition: valid UTF-8.
-void AppendPythonString(std::string_view text, types::ByteOut& out);
 
 }  // namespace molt::codec

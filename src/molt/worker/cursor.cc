@@ -2,13 +2,13 @@
 
 #include <array>
 #include <charconv>
-#include <cstdint>
 #include <cstring>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "molt/query/hash.h"
 #include "molt/types/iso_text.h"
 
 namespace molt::worker {
@@ -18,13 +18,15 @@ namespace {
 constexpr std::string_view kVersion = "1";
 constexpr std::size_t kMacBytes = 12;
 
-// FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/), of cursors that nobody has to trust: it
-// only tells what was changed by accident, at a hundredth of the time that a MAC takes.
+// Of cursors that nobody has to trust: it only tells what was changed by accident, at a hundredth
+// of the time that a MAC takes.
 std::string Checksum(std::string_view text) {
-  std::uint64_t hash = 0xCBF29CE484222325U;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
-  std::string bytes(kMacBytes, '\0');
-  std::memcpy(bytes.data(), &hash, sizeof(hash));
+  query::Hash128 hash;
+  hash.Add(text);
+  std::string bytes(sizeof(hash.lo) + sizeof(hash.hi), '\0');
+  std::memcpy(bytes.data(), &hash.lo, sizeof(hash.lo));
+  std::memcpy(bytes.data() + sizeof(hash.lo), &hash.hi, sizeof(hash.hi));
+  bytes.resize(kMacBytes);
   return bytes;
 }
 

@@ -34,18 +34,20 @@ asio::awaitable<void> QuickRuns::Run(Work work) {
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
       [&](auto handler) {
         // Posted twice: replies that wait to leave are before it then.
-        if (collected_.empty()) {
+        if (!collected_) {
+          collected_ = std::make_shared<Batch>();
           reactor_.Post([this] { reactor_.Post([this] { RunBatch(); }); });
         }
         auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-        collected_.push_back({[&work, &failure](engine::ReadsTogether& together) {
-                                try {
-                                  work(together);
-                                } catch (...) {
-                                  failure = std::current_exception();
-                                }
-                              },
-                              [resume = std::move(resume)] { std::move (*resume)(); }});
+        collected_->items.emplace_back(
+            [&work, &failure](engine::ReadsTogether& together) {
+              try {
+                work(together);
+              } catch (...) {
+                failure = std::current_exception();
+              }
+            },
+            [resume = std::move(resume)] { std::move (*resume)(); });
       },
       asio::use_awaitable);
   if (failure) std::rethrow_exception(failure);
@@ -58,7 +60,7 @@ void QuickRuns::Stop() {
     calls_.notify_one();
     helper_.join();
   }
-  collected_.clear();
+  collected_.reset();
   batch_.reset();
   left_.clear();
 }
@@ -77,12 +79,7 @@ std::size_t QuickRuns::Batch::Work(const Done& done) {
 }
 
 void QuickRuns::RunBatch() {
-  const auto batch = std::make_shared<Batch>(collected_.size());
-  for (std::size_t i = 0; i < collected_.size(); ++i) {
-    batch->items[i].work = std::move(collected_[i].work);
-    batch->items[i].resume = std::move(collected_[i].resume);
-  }
-  collected_.clear();
+  const std::shared_ptr<Batch> batch = std::exchange(collected_, nullptr);
   if (may_help_ && batch->items.size() > 1) CallHelper(batch);
   batch->Work([](Item& item) { item.is_done_here = true; });
   // Before anything goes on, which may post here: the helper's last piece finds its batch.

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <asio/awaitable.hpp>
@@ -39,6 +41,8 @@ class QuickRuns {
 
  private:
   struct Item {
+    Item(Work begun, std::function<void()> go_on)
+        : work(std::move(begun)), resume(std::move(go_on)) {}
     Work work;
     std::function<void()> resume;
     bool is_done_here = false;  // by the reactor's thread
@@ -48,8 +52,7 @@ class QuickRuns {
   };
   // Work of which two threads take the next piece until there is none.
   struct Batch {
-    explicit Batch(std::size_t count) : items(count) {}
-    std::vector<Item> items;
+    std::deque<Item> items;  // which stay where they are
     std::atomic<std::size_t> next = 0;
     // Of what it takes, calls `done(item)` for each.
     template <class Done>
@@ -63,14 +66,9 @@ class QuickRuns {
   std::size_t HelpWith(const std::shared_ptr<Batch>& batch);
   void Resume(const std::shared_ptr<Batch>& batch, Item& item);
 
-  struct Collected {
-    Work work;
-    std::function<void()> resume;
-  };
-
   Reactor& reactor_;
   const bool may_help_;
-  std::vector<Collected> collected_;
+  std::shared_ptr<Batch> collected_;          // of this round, if there is any
   std::vector<std::shared_ptr<Batch>> left_;  // of which the helper still has a piece
   std::mutex mutex_;                          // guards the next one
   std::shared_ptr<Batch> batch_;              // for the helper

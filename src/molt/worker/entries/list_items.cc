@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "molt/codec/json_cell.h"
+#include "molt/codec/json_string.h"
 #include "molt/codec/msgpack_cell.h"
 #include "molt/codec/number_text.h"
 #include "molt/query/query.h"
