@@ -29,7 +29,7 @@ def to_json(content: typing.Any, encoder: type[json.JSONEncoder]) -> bytes:
     # are not rendered need no default().
     if type(content) is not dict:
         return _with_places(content, encoder)
-    fields = typing.cast("dict[typing.Any, typing.Any]", content)
+    fields: dict[typing.Any, typing.Any] = content
     if not all(type(key) is str for key in fields):
         return _with_places(fields, encoder)
     members = [
