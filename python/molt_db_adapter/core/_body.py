@@ -3,6 +3,7 @@
 import json
 import secrets
 import typing
+from collections.abc import Mapping
 
 # Where something rendered belongs; no other string is the same.
 _PLACE = f"molt:{secrets.token_hex(16)}"
@@ -29,7 +30,7 @@ def to_json(content: typing.Any, encoder: type[json.JSONEncoder]) -> bytes:
     # are not rendered need no default().
     if type(content) is not dict:
         return _with_places(content, encoder)
-    fields: dict[typing.Any, typing.Any] = content
+    fields = typing.cast("Mapping[typing.Any, typing.Any]", content)
     if not all(type(key) is str for key in fields):
         return _with_places(fields, encoder)
     members = [
