@@ -17,8 +17,7 @@ using types::TypeId;
 using types::Value;
 
 std::string Csv(const std::vector<TestColumn>& columns) {
-  auto encoded = Encode(ResultFormat::kCsv, {BatchOf(columns)});
-  return encoded ? std::move(*encoded) : "error: " + encoded.error().message;
+  return Text(ResultFormat::kCsv, columns);
 }
 
 TEST(CsvEncoderTest, AHeaderAndEachRowEndWithCrlf) {

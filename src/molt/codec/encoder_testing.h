@@ -45,4 +45,10 @@ inline Result<std::string> Encode(ResultFormat format,
   return encoder->Take();
 }
 
+// Of one batch, as text; errors too.
+inline std::string Text(ResultFormat format, const std::vector<TestColumn>& columns) {
+  auto encoded = Encode(format, {BatchOf(columns)});
+  return encoded ? std::move(*encoded) : "error: " + encoded.error().message;
+}
+
 }  // namespace molt::codec

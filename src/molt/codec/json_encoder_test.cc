@@ -21,11 +21,6 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 Value Int(std::int64_t value) { return value; }
 
-std::string Text(ResultFormat format, const std::vector<TestColumn>& columns) {
-  auto encoded = Encode(format, {BatchOf(columns)});
-  return encoded ? std::move(*encoded) : "error: " + encoded.error().message;
-}
-
 // The cells of one column, as `json` has them.
 std::string Cells(const LogicalType& type, const std::vector<Value>& values) {
   std::string text = Text(ResultFormat::kJson, {{"v", type, values}});

@@ -35,6 +35,10 @@ types::RecordBatchPtr Cut(types::RecordBatchPtr batch, const EncodeSpec& spec) {
   return empty;
 }
 
+std::unique_ptr<codec::Encoder> EncoderFor(const EncodeSpec& spec) {
+  return spec.make_encoder ? spec.make_encoder() : codec::MakeEncoder(spec.format, spec.options);
+}
+
 Error TooLarge(std::size_t bytes_max) {
   return {ErrorCode::kInvalidQuery,
           "the result is larger than the " + std::to_string(bytes_max >> 20) +
@@ -52,8 +56,7 @@ Async<Encoded> FetchEncoded(std::shared_ptr<Database> database, Source source, E
   if (context.reactor != nullptr) limits.first_bytes = kLoopBytesMax;
   MOLT_CO_ASSIGN(const std::unique_ptr<Cursor> cursor,
                  co_await database->OpenAtOnce(std::move(source), limits, context));
-  const auto encoder =
-      spec.make_encoder ? spec.make_encoder() : codec::MakeEncoder(spec.format, spec.options);
+  const auto encoder = EncoderFor(spec);
   Encoded encoded;
   while (true) {
     MOLT_CO_ASSIGN(types::RecordBatchPtr batch, co_await cursor->Next(context));
@@ -90,7 +93,7 @@ Async<std::unique_ptr<EncodedStream>> EncodedStream::Open(std::shared_ptr<Databa
   MOLT_CO_ASSIGN(stream->cursor_, co_await database->Open(std::move(source), limits, context));
   spec.options.is_streamed = true;
   stream->spec_ = spec;
-  stream->encoder_ = codec::MakeEncoder(spec.format, spec.options);
+  stream->encoder_ = EncoderFor(spec);
   stream->database_ = std::move(database);
   co_return stream;
 }

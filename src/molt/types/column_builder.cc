@@ -309,8 +309,7 @@ Column ColumnBuilder::Finish() {
 }
 
 void ColumnBuilder::ReserveAsLast() {
-  column_.data.Reserve(last_data_size_ + last_data_size_ / 16);
-  column_.offsets.Reserve(last_offsets_size_);
+  Reserve(last_data_size_ + last_data_size_ / 16, last_offsets_size_);
   if (items_ != nullptr) items_->ReserveAsLast();
 }
 
