@@ -13,6 +13,7 @@ from conformance.conftest import Start, Transport
 from conformance.data import ENDLESS
 
 MANY = 60
+PLACES = 3  # of the narrow worker
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ def fill(client: Client) -> list[int]:
     """Sends more than fits; the ids of those that found room."""
     ids = [client.send("db_query", {"sql": ENDLESS}) for _ in range(MANY)]
     busy: set[int] = set()
-    # All are answered that are going to be: the last one was refused.
-    while ids[-1] not in busy:
+    # In any order: two threads look at what comes together.
+    while len(busy) < MANY - PLACES:
         reply = client.receive()
         assert reply.status == "Busy"
         busy.add(reply.request_id)
@@ -46,7 +47,7 @@ def test_what_finds_no_room_is_busy_at_once(narrow: Client) -> None:
     began = time.monotonic()
     accepted = fill(narrow)
     assert time.monotonic() - began < 5
-    assert 1 <= len(accepted) < MANY
+    assert len(accepted) == PLACES
     empty(narrow, accepted)
     assert narrow.query("select 1 as n").status == "Ok"
 
