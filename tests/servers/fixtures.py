@@ -56,8 +56,11 @@ class Lender:
             def handle(self) -> None:
                 self.wfile.write(lender._lend())
 
+        class Server(socketserver.UnixStreamServer):
+            request_queue_size = 128  # who finds it full is refused at once
+
         # One after the other: who comes while the server is starting waits for it.
-        self._server = socketserver.UnixStreamServer(self.path, Handler)
+        self._server = Server(self.path, Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
