@@ -111,8 +111,8 @@ nb::list ToDicts(ResultSet& self) {
 }
 
 // PyCapsule interface: https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html
-nb::object ArrowStream(const ResultSet& self, const nb::object&) {
-  RaiseIfError(types::CheckExportable(self.schema(), self.batches()));
+nb::object ArrowStream(ResultSet& self, const nb::object&) {
+  RaiseIfError(self.CheckExportable());
   auto stream = std::make_unique<ArrowArrayStream>();
   stream->release = nullptr;
   RaiseIfError(types::ExportStream(self.schema(), self.batches(), stream.get()));
@@ -161,6 +161,13 @@ void ActAsSequence(nb::handle type) {
 
 ResultSet::ResultSet(engine::Batches batches) : batches_(std::move(batches)) {
   for (const types::RecordBatchPtr& batch : batches_) size_ += batch->num_rows;
+}
+
+Status ResultSet::CheckExportable() {
+  if (is_exportable_) return {};
+  MOLT_RETURN_IF_ERROR(types::CheckExportable(schema(), batches_));
+  is_exportable_ = true;
+  return {};
 }
 
 // Drivers give the same Schema object to every result of a cached statement, so the class is mostly

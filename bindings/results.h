@@ -21,6 +21,8 @@ class ResultSet {
   [[nodiscard]] const types::Schema& schema() const { return *batches_.front()->schema; }
   [[nodiscard]] const engine::Batches& batches() const { return batches_; }
   [[nodiscard]] std::int64_t size() const { return size_; }
+  // That Arrow can hold it; looked at once.
+  [[nodiscard]] Status CheckExportable();
   // The class of its rows, made when first asked for.
   nb::handle RowType();
   // Precondition: 0 <= index < size().
@@ -30,6 +32,7 @@ class ResultSet {
  private:
   engine::Batches batches_;
   std::int64_t size_ = 0;
+  bool is_exportable_ = false;  // as far as is known
   nb::object row_type_;
 };
 

@@ -8,7 +8,6 @@
 #include <nanobind/stl/unique_ptr.h>
 
 #include "exprs.h"
-#include "molt/types/arrow_export.h"
 #include "part_reader.h"
 #include "pending.h"
 #include "queries.h"
@@ -66,7 +65,7 @@ PendingPtr FetchValue(const PyQuery& self, Timeout timeout) {
 
 nb::object ExportableRows(engine::Batches batches) {
   ResultSet rows(std::move(batches));
-  RaiseIfError(types::CheckExportable(rows.schema(), rows.batches()));
+  RaiseIfError(rows.CheckExportable());
   return nb::cast(std::move(rows));
 }
 

@@ -43,11 +43,12 @@ struct Statement {
   std::span<const types::LogicalType> column_types;
 };
 
-// A batch ends at whichever comes first.
+// A batch ends at whichever comes first. It is written and read a few times on its way to whoever
+// asked, so it should fit the cache of a core: with 8 MiB, a table takes a fifth longer.
 struct BatchLimits {
   std::int64_t rows = 65'536;
-  std::size_t bytes = std::size_t{8} << 20;
-  std::size_t first_bytes = std::size_t{8} << 20;  // of the first batch
+  std::size_t bytes = std::size_t{1} << 20;
+  std::size_t first_bytes = bytes;
   std::int64_t rows_in_all = 0;                    // the result ends after so many; 0: it does not
 };
 

@@ -12,9 +12,6 @@ namespace {
 
 using Clock = Deadline::Clock;
 
-// Of a stream: what is under way at a time, on each side.
-constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
-
 // A result that is cut after no row still has its columns, so one row is asked for.
 db::BatchLimits LimitsFor(const EncodeSpec& spec) {
   db::BatchLimits limits;
@@ -87,10 +84,8 @@ Async<std::unique_ptr<EncodedStream>> EncodedStream::Open(std::shared_ptr<Databa
                                                           Source source, EncodeSpec spec,
                                                           RequestContext context) {
   auto stream = std::make_unique<EncodedStream>();
-  db::BatchLimits limits = LimitsFor(spec);
-  // Who says how many rows a batch may have gets those batches, as he would in his own process.
-  if (spec.batch_rows == 0) limits.bytes = limits.first_bytes = kPieceBytes;
-  MOLT_CO_ASSIGN(stream->cursor_, co_await database->Open(std::move(source), limits, context));
+  MOLT_CO_ASSIGN(stream->cursor_,
+                 co_await database->Open(std::move(source), LimitsFor(spec), context));
   spec.options.is_streamed = true;
   stream->spec_ = spec;
   stream->encoder_ = EncoderFor(spec);

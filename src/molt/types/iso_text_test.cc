@@ -206,5 +206,20 @@ TEST(Utf8, FindsTheFirstInvalidByte) {
   }
 }
 
+// It reads blocks of ASCII, so what counts is where in a block something else is.
+TEST(Utf8, FindsAnInvalidByteAnywhere) {
+  for (std::size_t size = 0; size < 80; ++size) {
+    const std::string ascii(size, 'a');
+    EXPECT_TRUE(IsValidUtf8(ascii));
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string text = ascii;
+      text[at] = '\xFF';
+      EXPECT_EQ(ValidUtf8Prefix(text), at) << size;
+      text.replace(at, 1, "\xC3\xBC");
+      EXPECT_TRUE(IsValidUtf8(text)) << size << " " << at;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace molt::types

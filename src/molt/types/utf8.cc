@@ -1,11 +1,25 @@
 #include "molt/types/utf8.h"
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 
 namespace molt::types {
 
 namespace {
+
+constexpr std::size_t kWord = 8;
+constexpr std::size_t kBlock = 4 * kWord;
+
+// Whether so many bytes are all ASCII.
+template <std::size_t kCount>
+bool IsAscii(const std::uint8_t* bytes) {
+  std::array<std::uint64_t, kCount / kWord> words{};
+  std::memcpy(words.data(), bytes, kCount);
+  std::uint64_t all = 0;
+  for (const std::uint64_t word : words) all |= word;
+  return (all & 0x8080808080808080U) == 0;
+}
 
 bool IsContinuation(std::uint8_t byte) { return (byte & 0xC0) == 0x80; }
 
@@ -44,15 +58,9 @@ std::size_t ValidUtf8Prefix(std::string_view text) {
   const std::size_t size = text.size();
   std::size_t i = 0;
   while (i < size) {
-    // Eight ASCII characters at a time.
-    if (size - i >= 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, bytes + i, 8);
-      if ((word & 0x8080808080808080U) == 0) {
-        i += 8;
-        continue;
-      }
-    }
+    while (size - i >= kBlock && IsAscii<kBlock>(bytes + i)) i += kBlock;
+    while (size - i >= kWord && IsAscii<kWord>(bytes + i)) i += kWord;
+    if (i == size) break;
     if (bytes[i] < 0x80) {
       ++i;
       continue;
