@@ -105,8 +105,10 @@ PendingPtr Explain(const PyQuery& self, bool analyze, Timeout timeout) {
       [](const std::string& plan) { return nb::object(nb::str(plan.c_str(), plan.size())); });
 }
 
-PendingPtr OpenCursor(const PyQuery& self, std::int64_t batch_rows, Timeout timeout) {
-  if (batch_rows < 1) RaiseInvalid("batch_rows must be at least 1");
+// Of a stream; nothing: what is quickest.
+using BatchRows = std::optional<std::int64_t>;
+
+PendingPtr OpenCursor(const PyQuery& self, BatchRows batch_rows, Timeout timeout) {
   nb::object database = DatabaseOf(self);
   return MakePending<std::unique_ptr<engine::Cursor>>(
       "stream", database, timeout,
@@ -168,7 +170,7 @@ void BindRaw(nb::module_& m) {
           "def explain(self, analyze: bool = False, *, timeout: float | None = None)"
           " -> Pending[str]");
   forward("stream",
-          "def stream(self, batch_rows: int = 65536, *, timeout: float | None = None)"
+          "def stream(self, batch_rows: int | None = None, *, timeout: float | None = None)"
           " -> Stream");
 }
 
@@ -209,16 +211,18 @@ void BindRunning(nb::module_& m, nb::class_<PyQuery>& cls) {
           "How the engine would run it.");
   cls.def(
       "stream",
-      [](nb::handle self, std::int64_t batch_rows, Timeout limit) {
-        if (batch_rows < 1) RaiseInvalid("batch_rows must be at least 1");
+      [](nb::handle self, BatchRows batch_rows, Timeout limit) {
+        if (batch_rows && *batch_rows < 1) RaiseInvalid("batch_rows must be at least 1");
         return nb::module_::import_("molt_sql._stream").attr("Stream")(self, batch_rows, limit);
       },
-      nb::arg("batch_rows") = 65536, nb::kw_only(), timeout,
-      nb::sig("def stream(self, batch_rows: int = 65536, *, timeout: float | None = None)"
+      nb::arg("batch_rows") = nb::none(), nb::kw_only(), timeout,
+      nb::sig("def stream(self, batch_rows: int | None = None, *, timeout: float | None = None)"
               " -> Stream"),
-      "The rows in batches, with bounded memory: `for batch in …` or `async for batch in …`.");
+      "The rows in batches, with bounded memory: `for batch in …` or `async for batch in …`. "
+      "Batches are of about 1 MiB, which is quickest; with `batch_rows` they have so many rows, "
+      "as far as these fit 8 MiB.");
   cls.def("_open", &OpenCursor, nb::arg("batch_rows"), timeout,
-          nb::sig("def _open(self, batch_rows: int, timeout: float | None = None)"
+          nb::sig("def _open(self, batch_rows: int | None, timeout: float | None = None)"
                   " -> Pending[_Cursor]"));
   nb::class_<PyCursor>(m, "_Cursor")
       .def("next", &NextBatch, timeout,

@@ -154,7 +154,7 @@ class Stream(PartStream["ResultSet"]):
     counts for the whole stream, from the first batch asked for.
     """
 
-    def __init__(self, query: Query, batch_rows: int, timeout: float | None) -> None:
+    def __init__(self, query: Query, batch_rows: int | None, timeout: float | None) -> None:
         super().__init__(timeout)
         self._query = query
         self._batch_rows = batch_rows

@@ -44,16 +44,28 @@ NUMBERS = {
 }
 
 
-def batches(db: Database, rows: int, batch_rows: int) -> list[Any]:
+def batches(db: Database, rows: int, batch_rows: int | None) -> list[Any]:
     query = raw(NUMBERS[db.dialect], r=rows).on(db)
     with query.stream(batch_rows=batch_rows) as stream:
         return [rows_of(batch) for batch in stream]
 
 
 @pytest.mark.parametrize(
-    ("rows", "batch_rows"), [(0, 10), (1, 10), (10, 10), (25, 10), (1000, 1), (70_000, 65_536)]
+    ("rows", "batch_rows"),
+    [
+        (0, 10),
+        (1, 10),
+        (10, 10),
+        (25, 10),
+        (1000, 1),
+        (70_000, 65_536),
+        (100_000, None),
+        (100_000, 100_000),
+    ],
 )
-def test_a_stream_has_the_same_batches(ways: Ways, way: Way, rows: int, batch_rows: int) -> None:
+def test_a_stream_has_the_same_batches(
+    ways: Ways, way: Way, rows: int, batch_rows: int | None
+) -> None:
     expected = batches(ways.direct, rows, batch_rows)
     assert batches(ways.through(way), rows, batch_rows) == expected
 

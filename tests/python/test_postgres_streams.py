@@ -58,6 +58,16 @@ def test_batches_are_as_long_as_asked_for(pg: Database, batch_rows: int) -> None
     full, rest = divmod(total, batch_rows)
     assert lengths == [batch_rows] * full + [rest] * bool(rest)
     assert [row.n for batch in batches for row in batch] == list(range(1, total + 1))
+
+
+def test_batches_of_which_nothing_was_asked_are_of_a_mebibyte(pg: Database) -> None:
+    batches = list(
+        raw("select repeat('x', 1000) as x from generate_series(1, 5000)").on(pg).stream()
+    )
+    *full, rest = (sum(len(row.x) for row in batch) for batch in batches)
+    assert len(full) == 4
+    assert all(0.9 * 2**20 < size <= 2**20 for size in full)
+    assert sum(full) + rest == 5_000_000
     assert serves(pg)
 
 

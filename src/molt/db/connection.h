@@ -43,13 +43,23 @@ struct Statement {
   std::span<const types::LogicalType> column_types;
 };
 
-// A batch ends at whichever comes first. It is written and read a few times on its way to whoever
-// asked, so it should fit the cache of a core: with 8 MiB, a table takes a fifth longer.
+// A batch ends at whichever comes first.
 struct BatchLimits {
-  std::int64_t rows = 65'536;
-  std::size_t bytes = std::size_t{1} << 20;
-  std::size_t first_bytes = bytes;
-  std::int64_t rows_in_all = 0;                    // the result ends after so many; 0: it does not
+  // As many as whoever asked wants in one, within 8 MiB. Nothing: what is quickest to pass on.
+  std::optional<std::int64_t> rows;
+  std::optional<std::size_t> bytes;
+  std::optional<std::size_t> first_bytes;  // of the first batch, if not as much as of any
+  std::int64_t rows_in_all = 0;            // the result ends after so many; 0: it does not
+
+  [[nodiscard]] std::int64_t RowsMax() const { return rows.value_or(65'536); }
+  [[nodiscard]] std::size_t BytesMax(bool of_first = false) const {
+    if (of_first && first_bytes) return *first_bytes;
+    // A batch is written and read a few times on its way. What fits the cache of a core takes a
+    // fifth less time.
+    constexpr std::size_t kQuickest = std::size_t{1} << 20;
+    constexpr std::size_t kWanted = std::size_t{8} << 20;
+    return bytes.value_or(rows ? kWanted : kQuickest);
+  }
 };
 
 using ParamSets = std::vector<std::vector<types::Value>>;

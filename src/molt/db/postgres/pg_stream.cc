@@ -8,11 +8,11 @@ namespace molt::db::postgres {
 
 Result<bool> PgStream::TakeRows(protocol::Message& last) {
   Link& link = *connection_.link_;
-  const std::size_t bytes_max = first_ ? limits_.first_bytes : limits_.bytes;
+  const std::size_t bytes_max = limits_.BytesMax(first_);
   // Where the server itself stops within the batch, the exchange can be brought to its end with it.
-  const bool stops = limits_.rows_in_all > 0 && limits_.rows_in_all <= limits_.rows &&
+  const bool stops = limits_.rows_in_all > 0 && limits_.rows_in_all <= limits_.RowsMax() &&
                      limits_.rows_in_all < std::numeric_limits<std::int32_t>::max();
-  const std::int64_t rows_max = stops ? limits_.rows_in_all + 1 : limits_.rows;
+  const std::int64_t rows_max = stops ? limits_.rows_in_all + 1 : limits_.RowsMax();
   while (true) {
     MOLT_ASSIGN(const bool there, link.TryNext(last));
     if (!there) return false;

@@ -81,10 +81,11 @@ Result<types::RecordBatchPtr> SqliteStream::ReadBatch(const ExecContext& context
   int code = sqlite3_step(handle);
   const bool first = !decoder_.has_value();
   if (first && (code == SQLITE_ROW || code == SQLITE_DONE)) Plan();
-  const std::int64_t rows_max = std::min(limits_.rows, rows_left_);
+  const std::int64_t rows_max = std::min(limits_.RowsMax(), rows_left_);
+  const std::size_t bytes_max = limits_.BytesMax();
   while (code == SQLITE_ROW) {
     decoder_->AppendRow(handle);
-    if (decoder_->rows() >= rows_max || decoder_->bytes() >= limits_.bytes) break;
+    if (decoder_->rows() >= rows_max || decoder_->bytes() >= bytes_max) break;
     code = sqlite3_step(handle);
   }
   if (code != SQLITE_ROW && code != SQLITE_DONE) {

@@ -58,13 +58,15 @@ std::string QueryPayload(std::string_view alias, const Statement& statement,
                          const BatchLimits& limits) {
   std::string payload;
   MsgPackOut out(payload);
-  out.Map(kStatementFields + 3);
+  out.Map(kStatementFields + (limits.rows ? 3 : 2));
   PutStatement(alias, statement, out);
   PutText("result_format", "columns", out);
   out.String("max_rows");
   out.Int(limits.rows_in_all > 0 ? limits.rows_in_all : std::numeric_limits<std::int64_t>::max());
-  out.String("batch_rows");
-  out.Int(limits.rows);
+  if (limits.rows) {
+    out.String("batch_rows");
+    out.Int(*limits.rows);
+  }
   return payload;
 }
 
