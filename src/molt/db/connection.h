@@ -46,10 +46,10 @@ struct Statement {
 // A batch ends at whichever comes first.
 struct BatchLimits {
   // As many as whoever asked wants in one, within 8 MiB. Nothing: what is quickest to pass on.
-  std::optional<std::int64_t> rows;
-  std::optional<std::size_t> bytes;
-  std::optional<std::size_t> first_bytes;  // of the first batch, if not as much as of any
-  std::int64_t rows_in_all = 0;            // the result ends after so many; 0: it does not
+  std::optional<std::int64_t> rows = {};
+  std::optional<std::size_t> bytes = {};
+  std::optional<std::size_t> first_bytes = {};  // of the first batch, if not as much as of any
+  std::int64_t rows_in_all = 0;                 // the result ends after so many; 0: it does not
 
   [[nodiscard]] std::int64_t RowsMax() const { return rows.value_or(65'536); }
   [[nodiscard]] std::size_t BytesMax(bool of_first = false) const {
