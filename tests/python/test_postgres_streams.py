@@ -58,6 +58,7 @@ def test_batches_are_as_long_as_asked_for(pg: Database, batch_rows: int) -> None
     full, rest = divmod(total, batch_rows)
     assert lengths == [batch_rows] * full + [rest] * bool(rest)
     assert [row.n for batch in batches for row in batch] == list(range(1, total + 1))
+    assert serves(pg)
 
 
 def test_batches_of_which_nothing_was_asked_are_of_a_mebibyte(pg: Database) -> None:
