@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,31 @@ def same(queryset: Any, *, is_offloaded: bool = True) -> None:
     response = offload(queryset).json_response()
     assert response.content == JsonResponse(expected, safe=False).content
     assert response["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("in_transaction", [False, True])
+def test_columns_and_their_last_values_are_those_of_django(
+    animals: Any, in_transaction: bool
+) -> None:
+    from django.db import transaction
+
+    from molt_db_adapter.django import offload
+
+    names = ["id", "weight", "speed", "tame", "born", "seen", "tag"]
+    # In one, Django's own connection gives the rows.
+    with transaction.atomic() if in_transaction else nullcontext():
+        expected = list(animals.values(*names))
+        rows = offload(animals.values(*names)).fetch()
+        none = offload(animals.filter(id__lt=0).values("id")).fetch()
+    for name in names:
+        assert rows.column(name) == [row[name] for row in expected]
+        assert rows.last(name) == expected[-1][name]
+    for read in (rows.column, rows.last):
+        with pytest.raises(KeyError):
+            read("nowhere")
+    assert none.column("id") == []
+    with pytest.raises(IndexError):
+        none.last("id")
 
 
 def test_the_list_is_the_orms_byte_for_byte(client: Any) -> None:

@@ -10,7 +10,7 @@ from django.db import connections
 from molt_sql import ResultSet
 from molt_sql._molt import _to_python_json
 
-from ._compile import Compiled, convert
+from ._compile import Column, Compiled, convert
 
 Dict = dict[str, typing.Any]
 
@@ -51,14 +51,22 @@ class Rows:
         """The values of one column."""
         if self._result is None:
             return [row[name] for row in self._dicts or ()]
+        index, column = self._find(name)
+        return convert(column, self._result.column(index), connections[self._using])
+
+    def _find(self, name: str) -> tuple[int, Column]:
         for index, column in enumerate(self._compiled.columns):
             if column.name == name:
-                return convert(column, self._result.column(index), connections[self._using])
+                return index, column
         raise KeyError(name)
 
     def last(self, name: str) -> typing.Any:
         """The value of one column in the last row. IndexError without rows."""
-        return self.column(name)[-1]
+        if self._result is None:
+            return self.column(name)[-1]
+        # Of all rows only this cell is made.
+        index, column = self._find(name)
+        return convert(column, [self._result[-1][index]], connections[self._using])[0]
 
     def json(self) -> bytes:
         """What json.dumps(list, cls=DjangoJSONEncoder) gives, byte for byte."""
