@@ -16,6 +16,8 @@ import pytest
 from conformance.conftest import Running, Start
 from conformance.data import ENDLESS
 from conformance.test_process import ENDS_WITHIN_S
+from conformance.test_reload import LOADED
+from servers.processes import wait_until
 from servers.worker import running_as, worker_environment
 
 # Runs before anything else does, as a profiler or a debugger would: a thread that blocks no signal,
@@ -79,10 +81,12 @@ def test_a_handler_of_pythons_is_replaced(crowded: Running) -> None:
     for _ in range(10):
         crowded.worker.signal(signal.SIGHUP)
         client.ping()
+    # A worker that ends does not wait for what it is loading.
+    wait_until(lambda: LOADED in crowded.worker.stderr, what=f"the worker says it {LOADED}")
     client.channel.end_input()
     client.expect_closed()
     assert crowded.worker.wait() == 0
-    assert "is loaded again" in crowded.worker.stderr
+    assert LOADED in crowded.worker.stderr
     assert "Python's own handler ran" not in crowded.worker.stderr
 
 
